@@ -1,0 +1,74 @@
+//! What values must not be together, each good in itself.
+
+use std::time::Duration;
+
+use bytesize::ByteSize;
+
+use super::model::{Config, Viewers};
+
+pub(super) struct Conflict {
+    /// All that take part; the problem is shown at the first that was written.
+    pub(super) keys: &'static [&'static str],
+    pub(super) message: String,
+}
+
+pub(super) fn conflicts(config: &Config) -> Vec<Conflict> {
+    let mut found = Vec::new();
+    let mut when = |wrong: bool, keys: &'static [&'static str], message: &str| {
+        if wrong {
+            let message = message.to_owned();
+            found.push(Conflict { keys, message });
+        }
+    };
+    let server = &config.server;
+
+    when(
+        config.auth.viewers == Viewers::Loopback && !server.listen.ip().is_loopback(),
+        &["server.listen", "auth.viewers"],
+        "is not a loopback address, but only this machine may watch: set auth.viewers = \"open\" \
+         to let everybody watch who can connect, or server.listen = \"127.0.0.1:8080\"",
+    );
+    when(
+        server.listen.port() != 0 && config.metrics.listen == Some(server.listen),
+        &["metrics.listen", "server.listen"],
+        "is server.listen: give the metrics a port of their own",
+    );
+    when(
+        config.data_dir == config.cache_dir,
+        &["cache_dir", "data_dir"],
+        "is data_dir: give it a directory of its own, on a local disk",
+    );
+    for (keys, smaller, larger) in durations(config) {
+        when(smaller > larger, keys, &format!("is longer than {}: change one of the two", keys[1]));
+    }
+    for (keys, smaller, larger) in sizes(config) {
+        when(smaller > larger, keys, &format!("is more than {}: change one of the two", keys[1]));
+    }
+    found
+}
+
+/// Pairs of which the first must not be longer than the second.
+fn durations(config: &Config) -> [(&'static [&'static str; 2], Duration, Duration); 2] {
+    [
+        (
+            &["links.bucket", "links.lifetime"],
+            config.links.bucket,
+            config.links.lifetime,
+        ),
+        (
+            &["schedule.interval_near", "schedule.interval"],
+            config.schedule.interval_near,
+            config.schedule.interval,
+        ),
+    ]
+}
+
+/// Pairs of which the first must not be more than the second.
+fn sizes(config: &Config) -> [(&'static [&'static str; 2], ByteSize, ByteSize); 1] {
+    let limits = &config.plugins.limits;
+    [(
+        &["plugins.limits.body", "plugins.limits.bytes"],
+        limits.body,
+        limits.bytes,
+    )]
+}

@@ -1,0 +1,275 @@
+//! The configuration as everything else sees it: plain, resolved, with units.
+//!
+//! What a field means, its unit and what happens at its limit stand in
+//! `defaults.toml`, once. There is no `Default` here: the defaults are that
+//! file's, too. What a value may be is in its type and its reader (`value`).
+
+#![allow(missing_docs, reason = "defaults.toml documents every key, once")]
+
+use std::collections::BTreeMap;
+use std::net::{IpAddr, SocketAddr};
+use std::path::PathBuf;
+use std::time::Duration;
+
+use bytesize::ByteSize;
+use ipnet::IpNet;
+use serde::Deserialize;
+use url::Url;
+
+use super::secret::Secret;
+use super::value;
+
+/// All of it. Paths are absolute.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Config {
+    #[serde(deserialize_with = "value::path")]
+    pub data_dir: PathBuf,
+    #[serde(deserialize_with = "value::path")]
+    pub cache_dir: PathBuf,
+    pub server: Server,
+    pub metrics: Metrics,
+    pub auth: Auth,
+    pub net: Net,
+    pub links: Links,
+    pub plugins: Plugins,
+    pub extraction: Extraction,
+    pub health: Health,
+    pub relay: Relay,
+    pub schedule: Schedule,
+    pub log: Log,
+    pub redis: Redis,
+}
+
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Server {
+    #[serde(deserialize_with = "value::socket")]
+    pub listen: SocketAddr,
+    /// Its path ends in `/`, so that `join` appends to it.
+    #[serde(deserialize_with = "value::base_url_or_none")]
+    pub public_url: Option<Url>,
+    /// Lower case, without port.
+    #[serde(deserialize_with = "value::host_names")]
+    pub hosts: Vec<String>,
+    #[serde(deserialize_with = "value::networks")]
+    pub trusted_proxies: Vec<IpNet>,
+    #[serde(deserialize_with = "value::count")]
+    pub max_connections: usize,
+    #[serde(deserialize_with = "value::count")]
+    pub max_connections_per_client: usize,
+    #[serde(deserialize_with = "value::duration")]
+    pub header_timeout: Duration,
+    #[serde(deserialize_with = "value::duration")]
+    pub handler_timeout: Duration,
+    #[serde(deserialize_with = "value::duration")]
+    pub write_timeout: Duration,
+    #[serde(deserialize_with = "value::duration_or_zero")]
+    pub drain: Duration,
+    #[serde(deserialize_with = "value::size")]
+    pub max_body: ByteSize,
+}
+
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Metrics {
+    #[serde(deserialize_with = "value::socket_or_none")]
+    pub listen: Option<SocketAddr>,
+}
+
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Auth {
+    #[serde(deserialize_with = "value::parsed")]
+    pub viewers: Viewers,
+    /// `None`: the admin interface is off.
+    #[serde(deserialize_with = "value::path_or_none")]
+    pub admin_token_file: Option<PathBuf>,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Viewers {
+    Loopback,
+    Open,
+}
+
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Net {
+    #[serde(deserialize_with = "value::networks")]
+    pub allow_addresses: Vec<IpNet>,
+    #[serde(deserialize_with = "value::networks")]
+    pub deny_addresses: Vec<IpNet>,
+    /// Empty: every port.
+    #[serde(deserialize_with = "value::ports")]
+    pub ports: Vec<u16>,
+    /// Names in lower case.
+    #[serde(deserialize_with = "value::host_table")]
+    pub hosts: BTreeMap<String, IpAddr>,
+    #[serde(deserialize_with = "value::duration")]
+    pub connect_timeout: Duration,
+    #[serde(deserialize_with = "value::duration")]
+    pub first_byte_timeout: Duration,
+    #[serde(deserialize_with = "value::duration")]
+    pub read_timeout: Duration,
+    #[serde(deserialize_with = "value::count_or_zero")]
+    pub redirects: usize,
+    #[serde(deserialize_with = "value::count")]
+    pub per_origin: usize,
+    #[serde(deserialize_with = "value::size")]
+    pub max_url: ByteSize,
+    #[serde(deserialize_with = "value::size")]
+    pub max_headers: ByteSize,
+    #[serde(deserialize_with = "value::user_agent")]
+    pub user_agent: String,
+}
+
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Links {
+    #[serde(deserialize_with = "value::path")]
+    pub key_file: PathBuf,
+    #[serde(deserialize_with = "value::duration")]
+    pub lifetime: Duration,
+    #[serde(deserialize_with = "value::duration")]
+    pub bucket: Duration,
+}
+
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Plugins {
+    #[serde(deserialize_with = "value::duration")]
+    pub poll: Duration,
+    #[serde(deserialize_with = "value::duration_or_zero")]
+    pub settle: Duration,
+    #[serde(deserialize_with = "value::parsed")]
+    pub grants: Grants,
+    #[serde(deserialize_with = "value::size")]
+    pub max_file: ByteSize,
+    #[serde(deserialize_with = "value::count")]
+    pub max_files: usize,
+    #[serde(deserialize_with = "value::count")]
+    pub max_calls: usize,
+    pub limits: PluginLimits,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Grants {
+    Declared,
+}
+
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct PluginLimits {
+    #[serde(deserialize_with = "value::duration")]
+    pub wall: Duration,
+    #[serde(deserialize_with = "value::duration")]
+    pub describe: Duration,
+    #[serde(deserialize_with = "value::size")]
+    pub memory: ByteSize,
+    #[serde(deserialize_with = "value::count")]
+    pub requests: usize,
+    #[serde(deserialize_with = "value::size_or_zero")]
+    pub request_body: ByteSize,
+    #[serde(deserialize_with = "value::size")]
+    pub body: ByteSize,
+    #[serde(deserialize_with = "value::size")]
+    pub bytes: ByteSize,
+    #[serde(deserialize_with = "value::count_or_zero")]
+    pub redirects: usize,
+    #[serde(deserialize_with = "value::count_or_zero")]
+    pub log_lines: usize,
+    #[serde(deserialize_with = "value::size")]
+    pub log_line: ByteSize,
+    #[serde(deserialize_with = "value::size_or_zero")]
+    pub attachments: ByteSize,
+    #[serde(deserialize_with = "value::size_or_zero")]
+    pub state: ByteSize,
+    #[serde(deserialize_with = "value::count")]
+    pub streams: usize,
+    #[serde(deserialize_with = "value::size")]
+    pub text: ByteSize,
+}
+
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Extraction {
+    #[serde(deserialize_with = "value::duration")]
+    pub interval: Duration,
+    /// 0 to 1.
+    #[serde(deserialize_with = "value::share")]
+    pub jitter: f64,
+    #[serde(deserialize_with = "value::count")]
+    pub concurrency: usize,
+    #[serde(deserialize_with = "value::duration_or_zero")]
+    pub refresh_cooldown: Duration,
+    #[serde(deserialize_with = "value::duration")]
+    pub backoff_max: Duration,
+}
+
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Health {
+    #[serde(deserialize_with = "value::duration")]
+    pub interval: Duration,
+    #[serde(deserialize_with = "value::duration")]
+    pub timeout: Duration,
+    #[serde(deserialize_with = "value::count")]
+    pub concurrency: usize,
+    #[serde(deserialize_with = "value::size")]
+    pub segment_bytes: ByteSize,
+}
+
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Relay {
+    /// Without effect until segments are shared.
+    #[serde(deserialize_with = "value::size_or_zero")]
+    pub window: ByteSize,
+    #[serde(deserialize_with = "value::size")]
+    pub playlist: ByteSize,
+    #[serde(deserialize_with = "value::duration")]
+    pub playlist_timeout: Duration,
+    /// Per second.
+    #[serde(deserialize_with = "value::size_or_zero")]
+    pub min_rate: ByteSize,
+    #[serde(deserialize_with = "value::duration")]
+    pub min_rate_window: Duration,
+}
+
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Schedule {
+    /// Its path ends in `/`, so that `join` appends to it.
+    #[serde(deserialize_with = "value::base_url")]
+    pub jolpica_url: Url,
+    #[serde(deserialize_with = "value::duration")]
+    pub interval: Duration,
+    #[serde(deserialize_with = "value::duration")]
+    pub interval_near: Duration,
+    #[serde(deserialize_with = "value::size")]
+    pub max_body: ByteSize,
+}
+
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Log {
+    #[serde(deserialize_with = "value::log_filter")]
+    pub filter: String,
+    #[serde(deserialize_with = "value::parsed")]
+    pub format: LogFormat,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum LogFormat {
+    Text,
+    Json,
+}
+
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Redis {
+    /// Always `None` in this version.
+    #[serde(deserialize_with = "value::no_redis")]
+    pub url: Option<Secret>,
+}
