@@ -1,0 +1,847 @@
+//! The handle from outside: what it serves before, during and after polls that
+//! go well and badly, and across restarts.
+
+use std::collections::BTreeMap;
+use std::future::{Ready, ready};
+use std::sync::Mutex;
+
+use serde_json::{Value, json};
+
+use super::*;
+
+const HOUR: u64 = 3600;
+
+/// A clock that stands still until it is set.
+#[derive(Clone)]
+struct Clock(Arc<Mutex<Timestamp>>);
+
+impl Clock {
+    fn at(time: &str) -> Self {
+        Self(Arc::new(Mutex::new(ts(time))))
+    }
+
+    fn set(&self, time: &str) {
+        *self.0.lock().expect("not poisoned") = ts(time);
+    }
+
+    fn read(&self) -> Timestamp {
+        *self.0.lock().expect("not poisoned")
+    }
+}
+
+fn ts(text: &str) -> Timestamp {
+    text.parse().expect("a time")
+}
+
+struct World {
+    dir: tempfile::TempDir,
+    clock: Clock,
+    schedule: Schedule,
+}
+
+impl World {
+    fn at(time: &str) -> Self {
+        let dir = tempfile::tempdir().expect("a directory");
+        let clock = Clock::at(time);
+        let schedule = open(&dir, &clock);
+        Self {
+            dir,
+            clock,
+            schedule,
+        }
+    }
+
+    fn restarted(self) -> Self {
+        let schedule = open(&self.dir, &self.clock);
+        Self { schedule, ..self }
+    }
+
+    async fn poll(&self, status: u16, body: Vec<u8>) -> Polled {
+        self.schedule.poll(|_| answer(status, body.clone())).await
+    }
+
+    /// `id start status` of every session, in the order served.
+    fn lines(&self) -> Vec<String> {
+        let events = self.schedule.document().events;
+        let line = |s: &SessionView| {
+            let start = s
+                .start
+                .map_or_else(|| s.date.to_string(), |start| start.to_string());
+            format!("{} {start} {:?}", s.id, s.status)
+        };
+        events
+            .iter()
+            .flat_map(|event| &event.sessions)
+            .map(line)
+            .collect()
+    }
+
+    fn session(&self, id: &str) -> SessionView {
+        let events = self.schedule.document().events;
+        let mut sessions = events.into_iter().flat_map(|event| event.sessions);
+        sessions
+            .find(|session| session.id == id)
+            .unwrap_or_else(|| panic!("{id} is not served"))
+    }
+}
+
+fn open(dir: &tempfile::TempDir, clock: &Clock) -> Schedule {
+    let config = Config {
+        jolpica_url: "http://schedule.test/ergast/f1/"
+            .parse()
+            .expect("an address"),
+        interval: Duration::from_secs(6 * HOUR),
+        interval_near: Duration::from_secs(HOUR),
+    };
+    let clock = clock.clone();
+    Schedule::open(config, dir.path(), move || clock.read())
+}
+
+fn answer(status: u16, body: Vec<u8>) -> Ready<Result<Fetched, String>> {
+    ready(Ok(Fetched {
+        status,
+        body: body.into(),
+    }))
+}
+
+/// A race alone: `(circuit, start)`.
+fn race(circuit: &str, start: &str) -> Value {
+    let (date, time) = start.split_once('T').unwrap_or((start, ""));
+    let mut race = json!({
+        "season": &date[..4], "round": "1", "raceName": format!("{circuit} Grand Prix"),
+        "Circuit": { "circuitId": circuit, "circuitName": circuit, "Location": { "locality": "L", "country": "C" } },
+        "date": date,
+    });
+    if !time.is_empty() {
+        race["time"] = json!(time);
+    }
+    race
+}
+
+fn season(races: &[Value]) -> Vec<u8> {
+    let year = races
+        .first()
+        .map_or(json!("2026"), |race| race["season"].clone());
+    json!({ "MRData": { "total": races.len().to_string(), "RaceTable": { "season": year, "Races": races } } })
+        .to_string()
+        .into_bytes()
+}
+
+fn two_races() -> Vec<u8> {
+    season(&[
+        race("spa", "2026-07-19T13:00:00Z"),
+        race("monza", "2026-09-06T13:00:00Z"),
+    ])
+}
+
+#[test]
+fn a_first_start_serves_the_bundled_season() {
+    let world = World::at("2026-11-22T04:30:00Z");
+    let document = world.schedule.document();
+    assert_eq!((document.season, document.events.len()), (2026, 23));
+    assert_eq!(document.server_time, ts("2026-11-22T04:30:00Z"));
+    assert_eq!((document.fetched_at, document.stale), (None, true));
+    assert_eq!(document.sources.len(), 1);
+    assert_eq!(
+        (
+            document.sources[0].fetched_at,
+            document.sources[0].error.as_deref()
+        ),
+        (None, None)
+    );
+    let current = world.schedule.current().expect("a race is on");
+    assert_eq!(current.id, "2026-vegas-race");
+    assert_eq!(current.event, "Las Vegas Grand Prix");
+    assert_eq!(
+        (current.state, current.end),
+        (State::Live, ts("2026-11-22T06:00:00Z"))
+    );
+    let vegas = document
+        .events
+        .iter()
+        .find(|event| event.id == "2026-vegas")
+        .expect("served");
+    assert_eq!(
+        vegas.circuit.timezone.as_deref(),
+        Some("America/Los_Angeles")
+    );
+    assert_eq!(world.schedule.next_poll_in(), Duration::ZERO);
+}
+
+/// The names and forms that the page reads.
+#[test]
+fn the_document_has_the_promised_shape() {
+    let world = World::at("2026-11-22T04:30:00.123456789Z");
+    let document = serde_json::to_value(world.schedule.document()).expect("JSON");
+    let keys = |value: &Value| {
+        value
+            .as_object()
+            .expect("an object")
+            .keys()
+            .cloned()
+            .collect::<Vec<_>>()
+            .join(" ")
+    };
+    assert_eq!(
+        keys(&document),
+        "events fetched_at season server_time sources stale"
+    );
+    assert_eq!(document["server_time"], "2026-11-22T04:30:00.123Z");
+    assert_eq!(keys(&document["sources"][0]), "error fetched_at name");
+    let event = &document["events"][1];
+    assert_eq!(keys(event), "circuit id name round sessions");
+    assert_eq!(keys(&event["circuit"]), "country id locality name timezone");
+    assert_eq!(
+        event["sessions"][1],
+        json!({
+            "id": "2026-shanghai-sprint_qualifying", "kind": "sprint_qualifying", "name": "Sprint Qualifying",
+            "start": "2026-03-13T07:30:00Z", "end": "2026-03-13T08:15:00Z", "date": "2026-03-13",
+            "state": "finished", "status": "scheduled", "changed_at": null,
+        })
+    );
+}
+
+#[tokio::test]
+async fn an_answer_replaces_the_bundle_whole_and_survives_a_restart() {
+    let world = World::at("2026-06-01T00:00:00Z");
+    let polled = world.poll(200, two_races()).await;
+    assert_eq!(
+        polled,
+        Polled {
+            changed: true,
+            error: None
+        }
+    );
+    let expect = [
+        "2026-spa-race 2026-07-19T13:00:00Z Scheduled",
+        "2026-monza-race 2026-09-06T13:00:00Z Scheduled",
+    ];
+    assert_eq!(world.lines(), expect);
+    let polled_at = Some(ts("2026-06-01T00:00:00Z"));
+    assert_eq!(
+        (
+            world.schedule.document().fetched_at,
+            world.schedule.document().stale
+        ),
+        (polled_at, false)
+    );
+
+    world.clock.set("2026-06-02T00:00:00Z");
+    let world = world.restarted();
+    assert_eq!(world.lines(), expect);
+    let document = world.schedule.document();
+    assert_eq!(
+        (document.fetched_at, document.stale),
+        (polled_at, true),
+        "a day is older than two polls"
+    );
+    assert_eq!(document.sources[0].fetched_at, polled_at);
+
+    assert!(!world.poll(200, two_races()).await.changed);
+    assert!(!world.schedule.document().stale);
+    let world = world.restarted();
+    assert_eq!(
+        world.schedule.document().fetched_at,
+        Some(ts("2026-06-02T00:00:00Z"))
+    );
+}
+
+#[test]
+fn stale_begins_after_two_intervals() {
+    let world = World::at("2026-06-01T00:00:00Z");
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .expect("a runtime");
+    runtime.block_on(world.poll(200, two_races()));
+    world.clock.set("2026-06-01T12:00:00Z");
+    assert!(!world.schedule.document().stale);
+    world.clock.set("2026-06-01T12:00:01Z");
+    assert!(world.schedule.document().stale);
+}
+
+#[tokio::test]
+async fn whatever_comes_the_last_good_season_stays() {
+    let world = World::at("2026-06-01T00:00:00Z");
+    world.poll(200, two_races()).await;
+    let good = world.lines();
+    let whole = two_races();
+    let answers: Vec<(u16, Vec<u8>, SourceError)> = vec![
+        (
+            200,
+            b"<html>down for maintenance</html>".to_vec(),
+            AnswerError::NotJson.into(),
+        ),
+        (
+            200,
+            whole[..whole.len() / 2].to_vec(),
+            AnswerError::NotJson.into(),
+        ),
+        (200, vec![b' '; 2 << 20], AnswerError::TooLarge.into()),
+        (200, b"{}".to_vec(), AnswerError::Shape.into()),
+        (200, season(&[]), AnswerError::Empty.into()),
+        (
+            200,
+            season(&[race("spa", "2025-07-19")]),
+            AnswerError::WrongSeason {
+                asked: 2026,
+                got: 2025,
+            }
+            .into(),
+        ),
+        (
+            200,
+            season(&vec![race("spa", "2026-07-19"); 41]),
+            AnswerError::TooMany.into(),
+        ),
+        (
+            401,
+            b"{\"detail\":\"Session in progress\"}".to_vec(),
+            SourceError::Refused(401),
+        ),
+        (404, Vec::new(), SourceError::NotFound),
+        (429, whole.clone(), SourceError::RateLimited),
+        (503, whole.clone(), SourceError::Unavailable(503)),
+        (302, whole, SourceError::Status(302)),
+    ];
+    world.clock.set("2026-06-01T01:00:00Z");
+    for (status, body, expect) in answers {
+        let polled = world.poll(status, body).await;
+        assert_eq!(polled.error.as_ref(), Some(&expect));
+        assert_eq!(world.lines(), good, "{expect}");
+        let document = world.schedule.document();
+        assert_eq!(
+            document.fetched_at,
+            Some(ts("2026-06-01T00:00:00Z")),
+            "{expect}"
+        );
+        assert_eq!(document.sources[0].error, Some(expect.to_string()));
+    }
+    let polled = world
+        .schedule
+        .poll(|_| ready(Err("connect to schedule.test refused".to_owned())))
+        .await;
+    assert_eq!(polled.error, Some(SourceError::Unreachable));
+    let error = world.schedule.document().sources[0]
+        .error
+        .clone()
+        .expect("shown");
+    assert!(
+        !error.contains("schedule.test"),
+        "viewers see no upstream: {error}"
+    );
+    world.poll(200, two_races()).await;
+    assert_eq!(world.schedule.document().sources[0].error, None);
+}
+
+#[tokio::test]
+async fn a_moved_session_says_so_until_it_is_over() {
+    let world = World::at("2026-06-01T00:00:00Z");
+    world.poll(200, two_races()).await;
+    assert_eq!(world.session("2026-spa-race").changed_at, None);
+
+    world.clock.set("2026-07-19T06:00:00Z");
+    let moved = season(&[
+        race("spa", "2026-07-19T10:00:00Z"),
+        race("monza", "2026-09-06T13:00:00Z"),
+    ]);
+    assert!(world.poll(200, moved.clone()).await.changed);
+    let spa = world.session("2026-spa-race");
+    assert_eq!(
+        (spa.status, spa.start),
+        (Status::Moved, Some(ts("2026-07-19T10:00:00Z")))
+    );
+    assert_eq!(spa.changed_at, Some(ts("2026-07-19T06:00:00Z")));
+    assert_eq!(world.session("2026-monza-race").status, Status::Scheduled);
+
+    world.clock.set("2026-07-19T07:00:00Z");
+    assert!(!world.poll(200, moved).await.changed);
+    let world = world.restarted();
+    let spa = world.session("2026-spa-race");
+    assert_eq!(
+        (spa.status, spa.changed_at),
+        (Status::Moved, Some(ts("2026-07-19T06:00:00Z")))
+    );
+}
+
+#[tokio::test]
+async fn a_time_is_confirmed_lost_and_doubted() {
+    let world = World::at("2026-06-01T00:00:00Z");
+    let poll = |start: &str| season(&[race("spa", start)]);
+    world.poll(200, poll("2026-07-19")).await;
+    assert_eq!(world.lines(), ["2026-spa-race 2026-07-19 Unconfirmed"]);
+    assert_eq!(world.session("2026-spa-race").state, State::Unconfirmed);
+    assert_eq!(world.schedule.current(), None);
+
+    world.poll(200, poll("2026-07-19T13:00:00Z")).await;
+    assert_eq!(
+        world.lines(),
+        ["2026-spa-race 2026-07-19T13:00:00Z Scheduled"],
+        "a first time is no move"
+    );
+
+    world.poll(200, poll("2026-07-19")).await;
+    assert_eq!(
+        world.lines(),
+        ["2026-spa-race 2026-07-19T13:00:00Z Unconfirmed"],
+        "the known time is kept"
+    );
+    assert_eq!(world.session("2026-spa-race").state, State::Upcoming);
+
+    world.poll(200, poll("2026-07-19T13:00:00Z")).await;
+    assert_eq!(
+        world.lines(),
+        ["2026-spa-race 2026-07-19T13:00:00Z Scheduled"],
+        "doubt ends"
+    );
+
+    world.poll(200, poll("2026-07-26")).await;
+    assert_eq!(
+        world.lines(),
+        ["2026-spa-race 2026-07-26 Unconfirmed"],
+        "another day: the old time is void"
+    );
+
+    // One practice at an impossible time, beside one at a possible one.
+    let weekend = |practice: &str| {
+        let mut race = race("spa", "2026-07-19T13:00:00Z");
+        race["FirstPractice"] = json!({ "date": practice, "time": "11:30:00Z" });
+        race["Qualifying"] = json!({ "date": "2026-07-18", "time": "14:00:00Z" });
+        season(&[race])
+    };
+    world.poll(200, weekend("2026-07-17")).await;
+    world.poll(200, weekend("Friday")).await;
+    assert_eq!(
+        world.lines()[0],
+        "2026-spa-practice1 2026-07-17T11:30:00Z Unconfirmed",
+        "unreadable is not gone"
+    );
+    assert_ne!(
+        world.session("2026-spa-practice1").state,
+        State::Unconfirmed
+    );
+    world
+        .poll(200, season(&[race("spa", "2026-07-19T13:00:00Z")]))
+        .await;
+    assert_eq!(
+        world.session("2026-spa-practice1").state,
+        State::Unconfirmed,
+        "gone is not counted down to"
+    );
+    world.poll(200, weekend("2026-07-10")).await;
+    assert_eq!(
+        world.lines()[0],
+        "2026-spa-practice1 2026-07-17T11:30:00Z Unconfirmed"
+    );
+    assert_eq!(
+        world.lines()[1],
+        "2026-spa-qualifying 2026-07-18T14:00:00Z Scheduled"
+    );
+}
+
+#[tokio::test]
+async fn an_event_that_vanishes_is_kept_and_comes_back() {
+    let world = World::at("2026-03-01T00:00:00Z");
+    let all = [
+        race("shanghai", "2026-03-15T07:00:00Z"),
+        race("bahrain", "2026-04-12T15:00:00Z"),
+        race("miami", "2026-05-03T17:00:00Z"),
+    ];
+    world.poll(200, season(&all)).await;
+    world.clock.set("2026-03-16T00:00:00Z");
+    // Round numbers shift with it, and the one that is over goes too.
+    world.poll(200, season(&all[2..])).await;
+    assert_eq!(
+        world.lines(),
+        [
+            "2026-shanghai-race 2026-03-15T07:00:00Z Scheduled",
+            "2026-bahrain-race 2026-04-12T15:00:00Z Unconfirmed",
+            "2026-miami-race 2026-05-03T17:00:00Z Scheduled",
+        ]
+    );
+    assert_eq!(world.session("2026-bahrain-race").state, State::Unconfirmed);
+    assert_eq!(
+        world.schedule.current().expect("Miami").id,
+        "2026-miami-race"
+    );
+
+    let world = world.restarted();
+    assert_eq!(
+        world.session("2026-bahrain-race").status,
+        Status::Unconfirmed
+    );
+    world.poll(200, season(&all)).await;
+    assert_eq!(world.session("2026-bahrain-race").status, Status::Scheduled);
+}
+
+/// What is not in an answer that has unreadable entries may be one of those.
+#[tokio::test]
+async fn an_incomplete_answer_makes_nothing_vanish() {
+    let world = World::at("2026-06-01T00:00:00Z");
+    world.poll(200, two_races()).await;
+    let good = world.lines();
+    let polled = world
+        .poll(
+            200,
+            season(&[
+                race("spa", "2026-07-19T13:00:00Z"),
+                json!({ "raceName": 7 }),
+            ]),
+        )
+        .await;
+    assert_eq!(polled, Polled::default());
+    assert_eq!(world.lines(), good);
+}
+
+/// What is kept must pass its own checks when it is read back: an answer that
+/// is odd and accepted must not cost the stored season.
+#[tokio::test]
+async fn whatever_is_accepted_is_readable_after_a_restart() {
+    let odd = |key: &str, value: Value| {
+        let mut race = race("spa", "2026-07-19T13:00:00Z");
+        race["FirstPractice"] = json!({ "date": "2026-07-17", "time": "11:30:00Z" });
+        race[key] = value;
+        race
+    };
+    for (name, race) in [
+        (
+            "a name of steering characters",
+            odd("raceName", json!("\u{200b} a\u{202e}\n\u{feff} ")),
+        ),
+        (
+            "a long name",
+            odd(
+                "raceName",
+                json!(format!("{} {}", "x".repeat(119), "y".repeat(99))),
+            ),
+        ),
+        (
+            "an offset that turns the day",
+            odd("time", json!("00:30:00+14:00")),
+        ),
+        (
+            "a new year's race",
+            race("spa", "2026-01-01T00:30:00+14:00"),
+        ),
+        (
+            "a new year's eve race",
+            race("spa", "2026-12-31T23:30:00-12:00"),
+        ),
+        (
+            "a practice far away",
+            odd(
+                "FirstPractice",
+                json!({ "date": "2031-01-01", "time": "11:30:00Z" }),
+            ),
+        ),
+        ("a fraction", odd("time", json!("13:00:00.123456Z"))),
+    ] {
+        let world = World::at("2026-06-01T00:00:00Z");
+        assert_eq!(world.poll(200, season(&[race])).await.error, None, "{name}");
+        let kept = world.schedule.document();
+        assert_eq!(kept.events.len(), 1, "{name}");
+        assert_eq!(world.restarted().schedule.document(), kept, "{name}");
+    }
+}
+
+/// Two events at one circuit keep their ids when one of them goes or moves.
+#[tokio::test]
+async fn two_events_at_one_circuit_keep_their_identity() {
+    let world = World::at("2026-06-01T00:00:00Z");
+    let [first, second] = [
+        race("red_bull_ring", "2026-07-05T13:00:00Z"),
+        race("red_bull_ring", "2026-07-12T13:00:00Z"),
+    ];
+    world.poll(200, season(&[first, second.clone()])).await;
+    assert_eq!(
+        world.lines(),
+        [
+            "2026-red_bull_ring-race 2026-07-05T13:00:00Z Scheduled",
+            "2026-red_bull_ring-2-race 2026-07-12T13:00:00Z Scheduled",
+        ]
+    );
+    world.poll(200, season(&[second])).await;
+    assert_eq!(
+        world.lines(),
+        [
+            "2026-red_bull_ring-race 2026-07-05T13:00:00Z Unconfirmed",
+            "2026-red_bull_ring-2-race 2026-07-12T13:00:00Z Scheduled",
+        ]
+    );
+}
+
+/// However many circuits a confused source invents, the season stays bounded,
+/// and what is listed now stays in it.
+#[tokio::test]
+async fn vanished_events_are_bounded() {
+    let world = World::at("2026-01-01T00:00:00Z");
+    for round in 0..3 {
+        let races: Vec<_> = (0..30)
+            .map(|n| race(&format!("c{round}_{n}"), "2026-07-05T13:00:00Z"))
+            .collect();
+        world
+            .schedule
+            .poll(|url| {
+                if url.path().ends_with("2026.json") {
+                    answer(200, season(&races))
+                } else {
+                    answer(404, vec![])
+                }
+            })
+            .await;
+    }
+    let lines = world.lines();
+    assert_eq!(lines.len(), 40);
+    assert_eq!(
+        world.schedule.document().events,
+        open(&world.dir, &world.clock).document().events
+    );
+    assert_eq!(
+        lines
+            .iter()
+            .filter(|line| line.starts_with("2026-c2_") && line.ends_with("Scheduled"))
+            .count(),
+        30
+    );
+}
+
+#[tokio::test]
+async fn winter_asks_for_two_seasons_and_shows_the_one_with_more_to_come() {
+    let world = World::at("2026-11-20T00:00:00Z");
+    let answers = BTreeMap::from([
+        (
+            "/ergast/f1/2026.json".to_owned(),
+            season(&[race("yas_marina", "2026-12-06T13:00:00Z")]),
+        ),
+        (
+            "/ergast/f1/2027.json".to_owned(),
+            season(&[race("albert_park", "2027-03-14T04:00:00Z")]),
+        ),
+    ]);
+    let asked = Mutex::new(Vec::new());
+    let get = |url: Url| {
+        asked.lock().expect("not poisoned").push(url.to_string());
+        let is_second =
+            url.path().contains("2027") && world.clock.read() < ts("2027-01-01T00:00:00Z");
+        assert!(
+            !is_second || world.lines().len() == 1,
+            "the first answer is served while the second is asked for"
+        );
+        answers
+            .get(url.path())
+            .map_or_else(|| answer(404, Vec::new()), |body| answer(200, body.clone()))
+    };
+    assert_eq!(world.schedule.poll(get).await.error, None);
+    assert_eq!(
+        *asked.lock().expect("not poisoned"),
+        [
+            "http://schedule.test/ergast/f1/2026.json?limit=100",
+            "http://schedule.test/ergast/f1/2027.json?limit=100",
+        ]
+    );
+    assert_eq!(world.schedule.document().season, 2026);
+    world.clock.set("2026-12-06T15:59:59Z");
+    assert_eq!(
+        world.schedule.current().expect("overtime").id,
+        "2026-yas_marina-race"
+    );
+    assert_eq!(world.schedule.document().season, 2026);
+    world.clock.set("2026-12-06T16:00:00Z");
+    assert_eq!(
+        world.schedule.current().expect("next year").id,
+        "2027-albert_park-race"
+    );
+    assert_eq!(world.schedule.document().season, 2027);
+
+    // January: this year's season is known, the one after it does not exist.
+    world.clock.set("2027-01-05T00:00:00Z");
+    assert_eq!(world.schedule.poll(get).await, Polled::default());
+    let paths = asked.lock().expect("not poisoned").split_off(2);
+    assert!(
+        paths[0].contains("/2027.json") && paths[1].contains("/2028.json") && paths.len() == 2,
+        "{paths:?}"
+    );
+    assert_eq!(world.restarted().schedule.document().season, 2027);
+}
+
+#[tokio::test]
+async fn in_summer_one_season_is_asked_for_once() {
+    let world = World::at("2026-07-01T00:00:00Z");
+    let asked = Mutex::new(0);
+    world
+        .schedule
+        .poll(|_| {
+            *asked.lock().expect("not poisoned") += 1;
+            answer(200, two_races())
+        })
+        .await;
+    assert_eq!(*asked.lock().expect("not poisoned"), 1);
+}
+
+#[tokio::test]
+async fn the_pace_follows_the_sessions_and_the_failures() {
+    let world = World::at("2026-07-17T12:59:00Z");
+    let within = |low: u64, high: u64| {
+        let wait = world.schedule.next_poll_in().as_secs();
+        assert!(
+            (low..=high).contains(&wait),
+            "{wait} s at {}",
+            world.clock.read()
+        );
+    };
+    world.poll(200, two_races()).await;
+    within(5 * HOUR, 7 * HOUR);
+    world.clock.set("2026-07-17T14:59:00Z");
+    world.poll(200, two_races()).await;
+    within(HOUR * 9 / 10, HOUR * 11 / 10);
+    assert_eq!(
+        world.schedule.next_poll_in(),
+        world.schedule.next_poll_in(),
+        "asking does not throw the dice"
+    );
+    world.clock.set("2026-07-17T15:29:00Z");
+    within(HOUR * 4 / 10, HOUR * 6 / 10);
+    world.clock.set("2026-07-17T17:00:00Z");
+    within(0, 0);
+    world.poll(503, Vec::new()).await;
+    within(108, 132);
+    world.poll(503, Vec::new()).await;
+    within(216, 264);
+    world.poll(429, Vec::new()).await;
+    within(HOUR * 9 / 10, HOUR * 11 / 10);
+    world.poll(200, two_races()).await;
+    within(HOUR * 9 / 10, HOUR * 11 / 10);
+    // The clock is set back by a day: no wait of a day.
+    world.clock.set("2026-07-16T17:00:00Z");
+    within(5 * HOUR, 7 * HOUR);
+    // After the race, until the next weekend.
+    world.clock.set("2026-07-19T16:00:00Z");
+    world.poll(200, two_races()).await;
+    within(5 * HOUR, 7 * HOUR);
+}
+
+#[tokio::test]
+async fn a_poll_beside_a_poll_asks_nothing() {
+    let world = World::at("2026-06-01T00:00:00Z");
+    let (send, receive) = tokio::sync::oneshot::channel::<()>();
+    let receive = Arc::new(tokio::sync::Mutex::new(Some(receive)));
+    let slow = world.schedule.poll(|_| {
+        let receive = Arc::clone(&receive);
+        async move {
+            let waits = receive.lock().await.take();
+            let _ = waits.expect("asked once").await;
+            Ok(Fetched {
+                status: 200,
+                body: two_races().into(),
+            })
+        }
+    });
+    let beside = async {
+        tokio::task::yield_now().await;
+        let polled = world
+            .schedule
+            .poll(|_| -> Ready<Result<Fetched, String>> { panic!("asked twice") })
+            .await;
+        assert_eq!(polled, Polled::default());
+        assert_eq!(
+            world.schedule.document().events.len(),
+            23,
+            "served from what is known meanwhile"
+        );
+        send.send(()).expect("still waiting");
+    };
+    let both = async { tokio::join!(slow, beside) };
+    let both = tokio::time::timeout(Duration::from_secs(5), both).await;
+    let (polled, ()) = both.expect("neither waits for the other");
+    assert!(polled.changed);
+    assert_eq!(world.lines().len(), 2);
+}
+
+/// As the host does it: the handle moves into a task, the fetch is a closure.
+#[tokio::test]
+async fn a_poll_runs_in_a_task_of_its_own() {
+    let world = World::at("2026-06-01T00:00:00Z");
+    let schedule = world.schedule.clone();
+    let task = tokio::spawn(async move {
+        let body: Arc<[u8]> = two_races().into();
+        let get = move |_url: Url| {
+            let body = Arc::clone(&body);
+            async move {
+                tokio::task::yield_now().await;
+                Ok(Fetched {
+                    status: 200,
+                    body: body.to_vec().into(),
+                })
+            }
+        };
+        schedule.poll(get).await
+    });
+    assert!(task.await.expect("no panic").changed);
+}
+
+#[tokio::test]
+async fn a_damaged_store_is_visible_and_mended_by_the_next_poll() {
+    let world = World::at("2026-06-01T00:00:00Z");
+    world.poll(200, two_races()).await;
+    let file = world.dir.path().join("schedule.json");
+    let text = std::fs::read(&file).expect("stored");
+    std::fs::write(&file, &text[..text.len() / 2]).expect("cut");
+    let world = world.restarted();
+    let document = world.schedule.document();
+    assert_eq!(
+        (document.events.len(), document.stale),
+        (23, true),
+        "the bundled season"
+    );
+    assert_eq!(document.sources[1].name, "store");
+    assert!(document.sources[1].error.is_some());
+    world.poll(200, two_races()).await;
+    assert_eq!(world.schedule.document().sources.len(), 1);
+    assert_eq!(world.restarted().lines().len(), 2);
+}
+
+/// What was not fetched is not stored: the next version bundles a better one.
+#[tokio::test]
+async fn the_bundled_season_is_not_stored() {
+    let world = World::at("2027-06-01T00:00:00Z");
+    world
+        .poll(200, season(&[race("spa", "2027-07-18T13:00:00Z")]))
+        .await;
+    let text = std::fs::read_to_string(world.dir.path().join("schedule.json")).expect("stored");
+    assert!(
+        text.contains("2027-spa") && !text.contains("2026-"),
+        "{text}"
+    );
+}
+
+#[tokio::test]
+async fn a_disk_that_cannot_be_written_costs_nothing_but_the_restart() {
+    let world = World::at("2026-06-01T00:00:00Z");
+    std::fs::remove_dir_all(world.dir.path()).expect("gone");
+    assert_eq!(world.poll(200, two_races()).await.error, None);
+    let document = world.schedule.document();
+    assert_eq!(document.events.len(), 2);
+    assert_eq!(
+        document.sources[1].error.as_deref(),
+        Some("could not be written: entity not found")
+    );
+}
+
+#[test]
+fn addresses_under_any_base() {
+    let check = |base: &str, expect: &str| {
+        assert_eq!(
+            source::address(&base.parse().expect("an address"), 2026).as_str(),
+            expect
+        );
+    };
+    check(
+        "https://api.test/ergast/f1/",
+        "https://api.test/ergast/f1/2026.json?limit=100",
+    );
+    check(
+        "https://api.test/ergast/f1",
+        "https://api.test/ergast/f1/2026.json?limit=100",
+    );
+    check("https://api.test", "https://api.test/2026.json?limit=100");
+}
