@@ -1,0 +1,79 @@
+variable "image" {
+  type        = string
+  description = "The image, with a tag or a digest that does not move."
+}
+
+variable "host" {
+  type        = string
+  description = "The name viewers use. Requests for any other name are refused, by the ingress and by the service."
+}
+
+variable "tls_secret_name" {
+  type        = string
+  description = "Secret with the certificate of `host`, in this stack's namespace."
+}
+
+variable "nfs_server" {
+  type        = string
+  description = "Name or address of the NFS server of the data directory."
+}
+
+variable "nfs_path" {
+  type        = string
+  description = "Exported directory, writable for uid and gid 65532. Plugins go to plugins/ in it, sites to sites/."
+}
+
+variable "nfs_mount_options" {
+  type        = list(string)
+  description = "Options of the NFS mount. actimeo=1 belongs there: with the default of up to a minute a new plugin or site file is seen that much later."
+  default     = ["nfsvers=4.1", "actimeo=1"]
+}
+
+variable "namespace" {
+  type        = string
+  description = "Namespace made for this stack alone."
+  default     = "f1-streams"
+}
+
+variable "ingress_class_name" {
+  type        = string
+  description = "Class of the ingress."
+  default     = "nginx"
+}
+
+variable "ingress_annotations" {
+  type        = map(string)
+  description = "Annotations of the ingress: an authentication in front, an issuer, timeouts."
+  default     = {}
+}
+
+variable "trusted_proxies" {
+  type        = list(string)
+  description = "Networks of the ingress controller's pods. Without them all viewers count as one client address."
+  default     = []
+}
+
+variable "allow_addresses" {
+  type        = list(string)
+  description = "Addresses or networks that every site may fetch from although they are private. Prefer allow_addresses in a site's own file."
+  default     = []
+}
+
+variable "admin_token" {
+  type        = string
+  description = "The admin's bearer token, long and random; after a change the pod wants a restart. Empty: the service makes one on its first start, in admin.token in the data directory."
+  default     = ""
+  sensitive   = true
+}
+
+variable "cache_size" {
+  type        = string
+  description = "Limit of the local cache: the last good plugins and their compiled form."
+  default     = "512Mi"
+}
+
+variable "memory_limit" {
+  type        = string
+  description = "Memory limit of the pod. The relay's window (256 MiB) and the calls into plugins that may run at once (8 of 64 MiB) must fit."
+  default     = "1Gi"
+}
