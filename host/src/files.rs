@@ -1,0 +1,98 @@
+//! Files that must be whole or absent: read with a cap, written beside and
+//! renamed.
+//!
+//! Blocking; `data_dir` may be a network mount, so never on the runtime's own
+//! threads.
+
+use std::fs::{self, File, OpenOptions};
+use std::io::{self, Read, Write};
+use std::os::unix::fs::OpenOptionsExt;
+use std::path::Path;
+
+/// Reads at most `max` bytes; a longer file is an error, never cut.
+pub(crate) fn read(path: &Path, max: u64) -> io::Result<Vec<u8>> {
+    let mut bytes = Vec::new();
+    File::open(path)?.take(max + 1).read_to_end(&mut bytes)?;
+    if bytes.len() as u64 > max {
+        return Err(io::Error::new(io::ErrorKind::FileTooLarge, format!("longer than {max} bytes")));
+    }
+    Ok(bytes)
+}
+
+/// Replaces `path` by `bytes`: old or new after a crash, never half. The
+/// directory is made where it is missing; the file is readable by its owner
+/// alone, because cookies, keys and tokens go this way.
+pub(crate) fn write(path: &Path, bytes: &[u8]) -> io::Result<()> {
+    let dir = parent(path)?;
+    fs::create_dir_all(dir)?;
+    let mut file = tempfile::Builder::new().prefix(".tmp-").tempfile_in(dir)?;
+    file.write_all(bytes)?;
+    file.as_file().sync_all()?;
+    file.persist(path).map_err(|e| e.error)?;
+    File::open(dir)?.sync_all()
+}
+
+/// Makes `path` with `bytes` unless it exists: two instances that start at
+/// once on one directory agree on one file. `true` where this call made it.
+pub(crate) fn create(path: &Path, bytes: &[u8]) -> io::Result<bool> {
+    let dir = parent(path)?;
+    fs::create_dir_all(dir)?;
+    // Written beside and linked, so that nobody reads a half-written key.
+    let mut file = tempfile::Builder::new().prefix(".tmp-").tempfile_in(dir)?;
+    file.write_all(bytes)?;
+    file.as_file().sync_all()?;
+    match file.persist_noclobber(path) {
+        Ok(_) => {
+            File::open(dir)?.sync_all()?;
+            Ok(true)
+        }
+        Err(e) if e.error.kind() == io::ErrorKind::AlreadyExists => Ok(false),
+        Err(e) => Err(e.error),
+    }
+}
+
+/// Opens a regular file without following a link and without blocking on a
+/// FIFO or device.
+pub(crate) fn open_regular(path: &Path) -> io::Result<File> {
+    let flags = rustix::fs::OFlags::NOFOLLOW | rustix::fs::OFlags::NONBLOCK | rustix::fs::OFlags::CLOEXEC;
+    let file = OpenOptions::new().read(true).custom_flags(flags.bits() as i32).open(path)?;
+    if !file.metadata()?.is_file() {
+        return Err(io::Error::new(io::ErrorKind::InvalidInput, "not a regular file"));
+    }
+    Ok(file)
+}
+
+fn parent(path: &Path) -> io::Result<&Path> {
+    path.parent()
+        .ok_or_else(|| io::Error::new(io::ErrorKind::InvalidInput, "a file needs a directory"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn create_keeps_what_is_there_and_write_replaces_it() {
+        let dir = tempfile::tempdir().expect("tempdir");
+        let path = dir.path().join("sub/key");
+        assert!(create(&path, b"one").expect("created"));
+        assert!(!create(&path, b"two").expect("kept"));
+        assert_eq!(read(&path, 3).expect("read"), b"one");
+        write(&path, b"three").expect("replaced");
+        assert_eq!(read(&path, 5).expect("read"), b"three");
+        assert!(read(&path, 4).is_err(), "longer than the cap");
+        let left = fs::read_dir(path.parent().expect("dir")).expect("listed").count();
+        assert_eq!(left, 1, "no temporary file stays");
+    }
+
+    #[test]
+    fn links_directories_and_fifos_are_not_opened() {
+        let dir = tempfile::tempdir().expect("tempdir");
+        let real = dir.path().join("real");
+        fs::write(&real, b"x").expect("written");
+        assert!(open_regular(&real).is_ok());
+        std::os::unix::fs::symlink(&real, dir.path().join("link")).expect("linked");
+        assert!(open_regular(&dir.path().join("link")).is_err());
+        assert!(open_regular(dir.path()).is_err());
+    }
+}

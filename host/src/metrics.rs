@@ -1,0 +1,120 @@
+//! Counters of what the service does and of every limit that was hit.
+//!
+//! One handle is made at start and passed to the rooms; `server` prints it on
+//! the metrics listener. Label values come from code and from validated keys,
+//! never from a URL, so their number is bounded.
+
+use std::sync::Arc;
+
+use prometheus_client::encoding::{EncodeLabelSet, text::encode};
+use prometheus_client::metrics::counter::Counter;
+use prometheus_client::metrics::family::Family;
+use prometheus_client::metrics::gauge::Gauge;
+use prometheus_client::registry::Registry;
+
+#[derive(Clone, Debug, Hash, PartialEq, Eq, EncodeLabelSet)]
+struct Limit {
+    limit: &'static str,
+}
+
+#[derive(Clone, Debug, Hash, PartialEq, Eq, EncodeLabelSet)]
+struct Fetch {
+    purpose: &'static str,
+    outcome: &'static str,
+}
+
+#[derive(Clone, Debug, Hash, PartialEq, Eq, EncodeLabelSet)]
+struct Call {
+    plugin: String,
+    outcome: String,
+}
+
+/// The service's counters; cheap to clone.
+#[derive(Clone, Debug)]
+pub struct Metrics(Arc<Inner>);
+
+#[derive(Debug)]
+struct Inner {
+    registry: Registry,
+    limits: Family<Limit, Counter>,
+    fetches: Family<Fetch, Counter>,
+    calls: Family<Call, Counter>,
+    relayed_bytes: Counter,
+    relays: Gauge,
+}
+
+impl Default for Metrics {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl Metrics {
+    /// A fresh set, all zero.
+    pub fn new() -> Self {
+        let mut registry = Registry::with_prefix("f1_streams");
+        let limits = Family::default();
+        registry.register("limit_hits", "Times a configured limit was hit", limits.clone());
+        let fetches = Family::default();
+        registry.register("fetches", "Outgoing requests by purpose and outcome", fetches.clone());
+        let calls = Family::default();
+        registry.register("plugin_calls", "Calls into plugins by outcome", calls.clone());
+        let relayed_bytes = Counter::default();
+        registry.register("relayed_bytes", "Bytes handed to viewers", relayed_bytes.clone());
+        let relays: Gauge = Gauge::default();
+        registry.register("relays_open", "Relay answers under way", relays.clone());
+        Self(Arc::new(Inner { registry, limits, fetches, calls, relayed_bytes, relays }))
+    }
+
+    /// A limit was hit; `limit` is its configuration key.
+    pub fn limit(&self, limit: &'static str) {
+        self.0.limits.get_or_create(&Limit { limit }).inc();
+    }
+
+    /// How often a limit was hit, for tests and the admin page.
+    pub fn limit_hits(&self, limit: &'static str) -> u64 {
+        self.0.limits.get_or_create(&Limit { limit }).get()
+    }
+
+    /// An outgoing request ended.
+    pub fn fetched(&self, purpose: &'static str, outcome: &'static str) {
+        self.0.fetches.get_or_create(&Fetch { purpose, outcome }).inc();
+    }
+
+    /// A call into a plugin ended.
+    pub fn called(&self, plugin: &str, outcome: &str) {
+        self.0
+            .calls
+            .get_or_create(&Call { plugin: plugin.to_owned(), outcome: outcome.to_owned() })
+            .inc();
+    }
+
+    /// Body bytes handed to a viewer.
+    pub fn relayed(&self, bytes: usize) {
+        self.0.relayed_bytes.inc_by(bytes as u64);
+    }
+
+    /// A relay answer begins; it counts as open until the guard is dropped.
+    pub fn relay_opened(&self) -> OpenRelay {
+        self.0.relays.inc();
+        OpenRelay(self.clone())
+    }
+
+    /// The OpenMetrics text.
+    pub fn encode(&self) -> String {
+        let mut text = String::new();
+        // Writing into a String cannot fail.
+        let _ = encode(&mut text, &self.0.registry);
+        text
+    }
+}
+
+/// One open relay answer.
+#[derive(Debug)]
+pub struct OpenRelay(Metrics);
+
+impl Drop for OpenRelay {
+    fn drop(&mut self) {
+        self.0.0.relays.dec();
+    }
+}

@@ -1,0 +1,87 @@
+//! Why a fetch gave no usable response, and where in reqwest's error chain
+//! that is written.
+
+use std::error::Error;
+use std::io;
+
+use super::guard::Denied;
+use super::resolver::ResolveError;
+
+/// Why there is no usable response. Any HTTP status is a response.
+#[derive(Clone, Debug, thiserror::Error, PartialEq, Eq)]
+pub enum FetchError {
+    /// The guard refused, at the first URL or at a redirect hop.
+    #[error(transparent)]
+    Denied(#[from] Denied),
+    /// The name has no address, or the resolver did not answer in time.
+    #[error("the host name could not be resolved")]
+    Dns,
+    /// No connection within `net.connect_timeout`.
+    #[error("no connection")]
+    Connect,
+    /// The certificate or the handshake was not acceptable.
+    #[error("TLS: {0}")]
+    Tls(String),
+    /// A phase took longer than its limit.
+    #[error("no answer within {0}")]
+    Timeout(&'static str),
+    /// More hops than allowed.
+    #[error("too many redirects")]
+    TooManyRedirects,
+    /// The body is longer than the reader's limit, in bytes.
+    #[error("the body is longer than {0} bytes")]
+    BodyTooLarge(u64),
+    /// `net.per_origin` requests are under way and none ended in time.
+    #[error("too many requests to this origin are under way")]
+    Busy,
+    /// The connection broke off or the answer was not HTTP.
+    #[error("broken answer: {0}")]
+    Protocol(String),
+}
+
+impl FetchError {
+    /// Stable code for APIs, logs and metrics.
+    pub fn code(&self) -> &'static str {
+        match self {
+            Self::Denied(denied) => denied.code(),
+            Self::Dns => "upstream_dns",
+            Self::Connect => "upstream_connect",
+            Self::Tls(_) => "upstream_tls",
+            Self::Timeout(_) => "upstream_timeout",
+            Self::TooManyRedirects => "upstream_redirects",
+            Self::BodyTooLarge(_) => "upstream_too_large",
+            Self::Busy => "upstream_busy",
+            Self::Protocol(_) => "upstream_broken",
+        }
+    }
+}
+
+/// Classifies by types in the chain, never by text.
+impl From<reqwest::Error> for FetchError {
+    fn from(error: reqwest::Error) -> Self {
+        let mut cause: Option<&(dyn Error + 'static)> = Some(&error);
+        while let Some(this) = cause {
+            match this.downcast_ref::<ResolveError>() {
+                Some(ResolveError::Denied(denied)) => return Self::Denied(denied.clone()),
+                Some(ResolveError::NoAddress) => return Self::Dns,
+                None => {}
+            }
+            // tokio-rustls reports handshake failures as invalid data.
+            if let Some(io) = this.downcast_ref::<io::Error>()
+                && io.kind() == io::ErrorKind::InvalidData
+                && error.is_connect()
+            {
+                return Self::Tls(io.to_string());
+            }
+            cause = this.source();
+        }
+        if error.is_timeout() {
+            if error.is_connect() { Self::Timeout("net.connect_timeout") } else { Self::Timeout("net.read_timeout") }
+        } else if error.is_connect() {
+            Self::Connect
+        } else {
+            // Without the URL: it may hold a token.
+            Self::Protocol(error.without_url().to_string())
+        }
+    }
+}

@@ -1,0 +1,199 @@
+//! What may be fetched at all: raw string, scheme, port and host of a URL,
+//! then the address behind it.
+//!
+//! The string is judged once, before `url` normalises it: `url` silently drops
+//! tabs and newlines and turns backslashes around. Names are judged by the
+//! addresses they resolve to (in [`super::resolver`]), literals here.
+
+use std::collections::BTreeMap;
+use std::net::IpAddr;
+
+use url::{Host, Url};
+
+use super::address::AddressRules;
+
+/// The rules of one party that fetches: a site, the schedule, hand-made links.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct Policy {
+    /// Which resolved addresses may be connected to.
+    pub addresses: AddressRules,
+    /// Ports; empty allows every port but 0.
+    pub ports: Vec<u16>,
+    /// Names answered before DNS. The answer is judged like any other.
+    pub hosts: BTreeMap<String, IpAddr>,
+    /// Longest URL in bytes.
+    pub max_url: usize,
+}
+
+/// Why the guard refused.
+#[derive(Clone, Debug, thiserror::Error, PartialEq, Eq)]
+pub enum Denied {
+    /// Not a URL that is ever fetched.
+    #[error("not an acceptable URL: {0}")]
+    Url(&'static str),
+    /// Only http and https are fetched.
+    #[error("scheme {0:?} is not fetched, only http and https")]
+    Scheme(String),
+    /// Outside `net.ports`.
+    #[error("port {0} is not in net.ports")]
+    Port(u16),
+    /// A denied address; the name is given where one was resolved.
+    #[error("{host} is {ip}, which is {range}: not allowed by net.allow_addresses or the site's")]
+    Address {
+        /// The host as the URL has it.
+        host: String,
+        /// The address it stands for.
+        ip: IpAddr,
+        /// The range's word.
+        range: &'static str,
+    },
+    /// Outside the hosts this plugin was granted.
+    #[error("{0} is not among the hosts granted to this site's plugin")]
+    Host(String),
+}
+
+impl Denied {
+    /// Stable code for APIs, logs and metrics.
+    pub fn code(&self) -> &'static str {
+        match self {
+            Self::Url(_) => "url_denied",
+            Self::Scheme(_) => "scheme_denied",
+            Self::Port(_) => "port_denied",
+            Self::Address { .. } => "address_denied",
+            Self::Host(_) => "host_denied",
+        }
+    }
+}
+
+impl Policy {
+    /// Parses a string that somebody else wrote and judges everything about
+    /// it that needs no lookup.
+    pub fn parse(&self, raw: &str) -> Result<Url, Denied> {
+        if raw.len() > self.max_url {
+            return Err(Denied::Url("longer than net.max_url"));
+        }
+        if raw.bytes().any(|b| b <= b' ' || b == 0x7f || b == b'\\') {
+            return Err(Denied::Url("holds a space, a control character or a backslash"));
+        }
+        let url = Url::parse(raw).map_err(|_| Denied::Url("cannot be parsed"))?;
+        self.judge(&url)?;
+        Ok(url)
+    }
+
+    /// Judges a parsed URL: every fetch and every redirect hop passes here.
+    pub fn judge(&self, url: &Url) -> Result<(), Denied> {
+        if !matches!(url.scheme(), "http" | "https") {
+            return Err(Denied::Scheme(url.scheme().to_owned()));
+        }
+        if url.as_str().len() > self.max_url {
+            return Err(Denied::Url("longer than net.max_url"));
+        }
+        if !url.username().is_empty() || url.password().is_some() {
+            return Err(Denied::Url("holds a user name or password"));
+        }
+        let port = url.port_or_known_default().unwrap_or(0);
+        if port == 0 || !(self.ports.is_empty() || self.ports.contains(&port)) {
+            return Err(Denied::Port(port));
+        }
+        match url.host() {
+            None => Err(Denied::Url("has no host")),
+            Some(Host::Domain(name)) if is_host_name(name) => Ok(()),
+            Some(Host::Domain(_)) => Err(Denied::Url("has a malformed host name")),
+            Some(Host::Ipv4(ip)) => self.judge_address(&ip.to_string(), ip.into()),
+            Some(Host::Ipv6(ip)) => self.judge_address(&ip.to_string(), ip.into()),
+        }
+    }
+
+    /// Judges one address that `host` stands for.
+    pub fn judge_address(&self, host: &str, ip: IpAddr) -> Result<(), Denied> {
+        self.addresses
+            .judge(ip)
+            .map_err(|range| Denied::Address { host: host.to_owned(), ip, range })
+    }
+}
+
+/// Letters, digits, `-` and `_` in labels of 1–63, 253 in all, one trailing
+/// dot allowed: what `url` lets through beyond that is not a name (RFC 1123).
+fn is_host_name(name: &str) -> bool {
+    let name = name.strip_suffix('.').unwrap_or(name);
+    name.len() <= 253
+        && name.split('.').all(|label| {
+            (1..=63).contains(&label.len())
+                && label.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-' || b == b'_')
+        })
+}
+
+#[cfg(test)]
+pub(crate) mod tests {
+    use super::*;
+
+    pub(crate) fn policy() -> Policy {
+        Policy {
+            addresses: AddressRules::default(),
+            ports: vec![80, 443],
+            hosts: BTreeMap::new(),
+            max_url: 8192,
+        }
+    }
+
+    #[test]
+    fn ordinary_urls_pass() {
+        for raw in [
+            "https://example.org/a.m3u8?x=1#f",
+            "http://EXAMPLE.org.",
+            "http://1.1.1.1/",
+            "http://[2606:4700::1111]/",
+            "https://xn--bcher-kva.example/",
+            "https://a_b.example/",
+        ] {
+            assert!(policy().parse(raw).is_ok(), "{raw}: {:?}", policy().parse(raw));
+        }
+    }
+
+    #[test]
+    fn each_spelling_of_something_else_is_refused_with_its_code() {
+        for (raw, code) in [
+            ("http://169.254.169.254/latest", "address_denied"),
+            ("http://0x7f.1/", "address_denied"),
+            ("http://2130706433/", "address_denied"),
+            ("http://017700000001/", "address_denied"),
+            ("http://127.1/", "address_denied"),
+            ("http://①②⑦.0.0.1/", "address_denied"),
+            ("http://%31%32%37.0.0.1/", "address_denied"),
+            ("http://[::ffff:127.0.0.1]/", "address_denied"),
+            ("http://[::1]/", "address_denied"),
+            ("file:///etc/passwd", "scheme_denied"),
+            ("gopher://127.0.0.1/", "scheme_denied"),
+            ("javascript:alert(1)", "scheme_denied"),
+            ("http://example.org:22/", "port_denied"),
+            ("http://example.org:0/", "port_denied"),
+            ("http://user@example.org/", "url_denied"),
+            ("http://example.org\\@127.0.0.1/", "url_denied"),
+            ("http://exa\tmple.org/", "url_denied"),
+            ("http://example.org/\r\nx", "url_denied"),
+            ("http://example..org/", "url_denied"),
+            ("http://*/", "url_denied"),
+            ("http://./", "url_denied"),
+            ("/relative", "url_denied"),
+            ("", "url_denied"),
+        ] {
+            let refused = policy().parse(raw).expect_err(raw);
+            assert_eq!(refused.code(), code, "{raw}: {refused}");
+        }
+    }
+
+    #[test]
+    fn an_empty_port_list_allows_every_port_but_zero() {
+        let policy = Policy { ports: vec![], ..policy() };
+        assert!(policy.parse("http://example.org:12345/").is_ok());
+        assert!(policy.parse("http://example.org:0/").is_err());
+    }
+
+    #[test]
+    fn a_url_longer_than_the_limit_is_refused_also_after_normalising() {
+        let policy = Policy { max_url: 30, ..policy() };
+        assert!(policy.parse("http://example.org/1234567890123").is_err());
+        // 27 bytes here, more once `url` has percent-encoded it.
+        assert!(policy.parse("http://example.org/äääää").is_err());
+    }
+}

@@ -1,0 +1,97 @@
+//! One site's cookies, by ordinary domain and path matching (RFC 6265).
+//!
+//! Bounded: a cookie of more than 4 KiB is ignored, as browsers do, and so is
+//! a new one beyond 256; expired ones make room first.
+
+use std::sync::{Arc, Mutex, PoisonError};
+
+use cookie_store::CookieStore;
+use http::header::SET_COOKIE;
+use http::{HeaderMap, HeaderValue};
+use url::Url;
+
+const MAX_COOKIES: usize = 256;
+const MAX_COOKIE_BYTES: usize = 4096;
+
+/// A cookie jar; clones share it.
+#[derive(Clone, Debug, Default)]
+pub struct Jar(Arc<Mutex<CookieStore>>);
+
+impl Jar {
+    /// Keeps what a response from `url` sets.
+    pub fn receive(&self, url: &Url, headers: &HeaderMap) {
+        let mut store = self.lock();
+        for value in headers.get_all(SET_COOKIE) {
+            let Ok(text) = value.to_str() else { continue };
+            if text.len() > MAX_COOKIE_BYTES || store.iter_any().count() >= MAX_COOKIES {
+                continue;
+            }
+            // A cookie for a foreign domain or a malformed one is ignored.
+            let _ = store.parse(text, url);
+        }
+    }
+
+    /// The `Cookie` header for a request to `url`.
+    pub fn header(&self, url: &Url) -> Option<HeaderValue> {
+        let store = self.lock();
+        let pairs: Vec<String> =
+            store.get_request_values(url).map(|(name, value)| format!("{name}={value}")).collect();
+        if pairs.is_empty() { None } else { HeaderValue::from_str(&pairs.join("; ")).ok() }
+    }
+
+    /// One cookie's value as it would go to `url`.
+    pub fn get(&self, url: &Url, name: &str) -> Option<String> {
+        let store = self.lock();
+        let value = store.get_request_values(url).find(|(n, _)| *n == name)?.1;
+        Some(value.to_owned())
+    }
+
+    /// Forgets everything.
+    pub fn clear(&self) {
+        self.lock().clear();
+    }
+
+    fn lock(&self) -> std::sync::MutexGuard<'_, CookieStore> {
+        // A panic while holding the lock leaves the store whole.
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn set(values: &[&str]) -> HeaderMap {
+        let mut headers = HeaderMap::new();
+        for value in values {
+            headers.append(SET_COOKIE, HeaderValue::from_str(value).expect("header"));
+        }
+        headers
+    }
+
+    #[test]
+    fn cookies_go_back_where_they_came_from_and_nowhere_else() {
+        let jar = Jar::default();
+        let home = Url::parse("http://site.test/a").expect("url");
+        jar.receive(&home, &set(&["session=1; Path=/; HttpOnly", "b=2; Path=/", "x=3; Domain=other.test"]));
+        let header = jar.header(&home).expect("cookies");
+        let text = header.to_str().expect("ascii");
+        assert!(text.contains("session=1") && text.contains("b=2") && !text.contains('3'), "{text}");
+        assert_eq!(jar.get(&home, "session").as_deref(), Some("1"));
+        assert!(jar.header(&Url::parse("http://other.test/").expect("url")).is_none());
+        jar.clear();
+        assert!(jar.header(&home).is_none());
+    }
+
+    #[test]
+    fn the_jar_is_bounded() {
+        let jar = Jar::default();
+        let home = Url::parse("http://site.test/").expect("url");
+        for n in 0..400 {
+            jar.receive(&home, &set(&[&format!("c{n}=v; Path=/")]));
+        }
+        jar.receive(&home, &set(&[&format!("big={}; Path=/", "v".repeat(5000))]));
+        assert_eq!(jar.lock().iter_any().count(), MAX_COOKIES);
+        assert!(jar.get(&home, "big").is_none());
+    }
+}

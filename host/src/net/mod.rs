@@ -1,0 +1,26 @@
+//! Egress: the only code that opens outbound sockets.
+//!
+//! Guests, relay, health and schedule all fetch through an [`Egress`], which
+//! holds one [`Policy`] and one connection pool: a pooled connection is never
+//! shared across policies. Every hop of a redirect is judged anew: the string,
+//! the scheme, the port, the host's resolved addresses, the caller's own
+//! [`Rules`]. The connection is made only to addresses that were judged.
+//!
+//! Bounded by `[net]` of the configuration: time per phase, redirects,
+//! requests per origin, size of URL and header block. Bodies are bounded by
+//! whoever reads them.
+
+mod address;
+mod client;
+mod error;
+mod guard;
+mod jar;
+mod profile;
+mod resolver;
+
+pub use address::AddressRules;
+pub use client::{Egress, Net, Plain, Request, Response, Rules};
+pub use error::FetchError;
+pub use guard::{Denied, Policy};
+pub use jar::Jar;
+pub use profile::{HeaderRule, InvalidHeader, Profile, check_header};

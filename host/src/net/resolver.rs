@@ -1,0 +1,93 @@
+//! Names to addresses, each answer judged before anybody connects.
+//!
+//! All answers are judged, and one denied answer refuses the name: a name
+//! that mixes a public and a private address is an attack or a mistake. The
+//! query is for the absolute name, so no search domain is tried.
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use reqwest::dns::{Addrs, Name, Resolve, Resolving};
+
+use super::guard::{Denied, Policy};
+
+/// Travels through reqwest's error chain to [`super::FetchError`].
+#[derive(Debug, thiserror::Error)]
+pub(super) enum ResolveError {
+    #[error(transparent)]
+    Denied(Denied),
+    #[error("no address")]
+    NoAddress,
+}
+
+/// Resolves for one policy.
+#[derive(Clone, Debug)]
+pub(super) struct GuardedResolver {
+    pub(super) policy: Arc<Policy>,
+    pub(super) timeout: Duration,
+}
+
+impl GuardedResolver {
+    /// The judged addresses of `name`, ports unset.
+    pub(super) async fn addresses(&self, name: &str) -> Result<Vec<SocketAddr>, ResolveError> {
+        let name = name.trim_end_matches('.').to_ascii_lowercase();
+        let answers = match self.policy.hosts.get(&name) {
+            Some(ip) => vec![SocketAddr::new(*ip, 0)],
+            None => {
+                let absolute = format!("{name}.");
+                tokio::time::timeout(self.timeout, tokio::net::lookup_host((absolute.as_str(), 0)))
+                    .await
+                    .map_err(|_| ResolveError::NoAddress)?
+                    .map_err(|_| ResolveError::NoAddress)?
+                    .collect()
+            }
+        };
+        for answer in &answers {
+            self.policy.judge_address(&name, answer.ip()).map_err(ResolveError::Denied)?;
+        }
+        if answers.is_empty() { Err(ResolveError::NoAddress) } else { Ok(answers) }
+    }
+}
+
+impl Resolve for GuardedResolver {
+    fn resolve(&self, name: Name) -> Resolving {
+        let this = self.clone();
+        Box::pin(async move {
+            let addresses = this.addresses(name.as_str()).await?;
+            Ok(Box::new(addresses.into_iter()) as Addrs)
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::guard::tests::policy;
+    use super::*;
+
+    fn resolver(host: &str, ip: &str) -> GuardedResolver {
+        let mut policy = policy();
+        policy.hosts.insert(host.to_owned(), ip.parse().expect("ip"));
+        GuardedResolver { policy: Arc::new(policy), timeout: Duration::from_secs(1) }
+    }
+
+    #[tokio::test]
+    async fn a_fixed_answer_is_judged_like_any_other() {
+        let public = resolver("a.test", "1.1.1.1");
+        assert_eq!(public.addresses("A.test.").await.expect("resolves").len(), 1);
+        let private = resolver("b.test", "10.0.0.1");
+        assert!(matches!(
+            private.addresses("b.test").await,
+            Err(ResolveError::Denied(Denied::Address { .. }))
+        ));
+    }
+
+    #[tokio::test]
+    async fn localhost_by_dns_is_denied() {
+        let resolver = resolver("x.test", "1.1.1.1");
+        assert!(matches!(
+            resolver.addresses("localhost").await,
+            Err(ResolveError::Denied(_) | ResolveError::NoAddress)
+        ));
+    }
+}
