@@ -1,0 +1,156 @@
+//! From bytes to a generation: the verdict on one file.
+//!
+//! Refuses, with the reason, whatever is not a component of our world: core
+//! modules, precompiled artefacts (deserialising them would run their code),
+//! unknown imports. Never looks at where the bytes came from.
+
+use std::sync::Arc;
+
+use wasmtime::component::Component;
+
+use super::bindings::ExtractorPre;
+use super::call::{Call, Host, RunError};
+use super::site::Asked;
+
+/// One loaded version of a plugin, ready to be called.
+pub struct Generation {
+    /// What it says it is.
+    pub info: Info,
+    pub(super) pre: ExtractorPre<Call>,
+    pub(super) asked: Arc<Asked>,
+    pub(super) secrets: Arc<[String]>,
+}
+
+/// What is known of a loaded plugin.
+#[derive(Clone, Debug, serde::Serialize)]
+pub struct Info {
+    /// Identity; the file's stem.
+    pub key: String,
+    /// For people.
+    pub name: String,
+    /// The plugin's own version.
+    pub version: String,
+    /// SHA-256 of the file, hexadecimal.
+    pub digest: String,
+    /// Bytes.
+    pub size: u64,
+    /// The hosts it asks for.
+    pub hosts: Vec<String>,
+    /// The secrets it asks for.
+    pub secrets: Vec<String>,
+}
+
+impl std::fmt::Debug for Generation {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_tuple("Generation").field(&self.info).finish()
+    }
+}
+
+/// Why a file is not a usable plugin.
+#[derive(Clone, Debug, thiserror::Error)]
+pub enum LoadError {
+    /// The file cannot be read, is too large or is not a regular file.
+    #[error("the file cannot be used: {0}")]
+    File(String),
+    /// Not a WebAssembly component.
+    #[error("not a WebAssembly component: {0}")]
+    Format(&'static str),
+    /// The component does not compile.
+    #[error("it does not compile: {0}")]
+    Compile(String),
+    /// It does not fit the contract.
+    #[error("it does not fit the contract f1-streams:extractor@1: {0}")]
+    Contract(String),
+    /// `describe` failed.
+    #[error("describe: {0}")]
+    Describe(RunError),
+    /// The key it describes is not the file's stem.
+    #[error("it says its key is {described:?}, so its file must be named {described}.wasm, not {file}.wasm")]
+    Key {
+        /// The file's stem.
+        file: String,
+        /// What `describe` said.
+        described: String,
+    },
+    /// The trial call failed.
+    #[error("probe of site {site}: {error}")]
+    Probe {
+        /// The site's key.
+        site: String,
+        /// What the trial call ended with.
+        error: super::CallError,
+    },
+}
+
+impl LoadError {
+    /// Stable code.
+    pub fn code(&self) -> &'static str {
+        match self {
+            Self::File(_) => "file",
+            Self::Format(_) => "format",
+            Self::Compile(_) => "compile",
+            Self::Contract(_) => "contract",
+            Self::Describe(error) => error.code(),
+            Self::Key { .. } => "key",
+            Self::Probe { error, .. } => error.code(),
+        }
+    }
+}
+
+/// SHA-256, hexadecimal.
+pub(super) fn digest(bytes: &[u8]) -> String {
+    let digest = aws_lc_rs::digest::digest(&aws_lc_rs::digest::SHA256, bytes);
+    digest.as_ref().iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
+/// Compiles, type-checks and describes `bytes`, the content of `<key>.wasm`.
+pub async fn load(host: &Host, key: &str, bytes: Arc<[u8]>) -> Result<Generation, LoadError> {
+    check_format(&bytes)?;
+    let size = bytes.len() as u64;
+    let digest = digest(&bytes);
+    let engine = host.engine.wasm.clone();
+    let compiled = tokio::task::spawn_blocking(move || Component::from_binary(&engine, &bytes)).await;
+    let component = match compiled {
+        Ok(result) => result.map_err(|e| LoadError::Compile(text(&e)))?,
+        Err(_) => return Err(LoadError::Compile("the compiler panicked".into())),
+    };
+    let pre = host
+        .engine
+        .linker
+        .instantiate_pre(&component)
+        .and_then(ExtractorPre::new)
+        .map_err(|e| LoadError::Contract(text(&e)))?;
+    let described = host.describe(&pre, key).await.map_err(LoadError::Describe)?;
+    if described.key != key {
+        return Err(LoadError::Key { file: key.to_owned(), described: described.key });
+    }
+    let info = Info {
+        key: described.key,
+        name: described.name,
+        version: described.version,
+        digest,
+        size,
+        hosts: described.hosts.texts(),
+        secrets: described.secrets.clone(),
+    };
+    Ok(Generation { info, pre, asked: Arc::new(described.hosts), secrets: described.secrets.into() })
+}
+
+/// The first eight bytes tell a component from everything else
+/// (component-model binary format: layer 1).
+fn check_format(bytes: &[u8]) -> Result<(), LoadError> {
+    if wasmtime::Engine::detect_precompiled(bytes).is_some() {
+        return Err(LoadError::Format("precompiled artefacts are never loaded"));
+    }
+    match bytes.get(..8) {
+        Some([0, b'a', b's', b'm', _, _, 1, 0]) => Ok(()),
+        Some([0, b'a', b's', b'm', _, _, 0, 0]) => {
+            Err(LoadError::Format("this is a core module; encode it as a component"))
+        }
+        _ => Err(LoadError::Format("the file does not begin like one")),
+    }
+}
+
+fn text(error: &wasmtime::Error) -> String {
+    super::validate::clean(&format!("{error:#}"), 2048)
+}

@@ -1,0 +1,33 @@
+//! The plugin host: WebAssembly components behind the contract in `wit/`.
+//!
+//! A guest reaches nothing but the imports of its world. Every call runs in a
+//! fresh store with its own budgets ([`call`]) and ends by a trap when it uses
+//! them up; what it returns passes one validating door ([`validate`]). This
+//! room does not know what a playlist is, when a site runs, or who watches.
+//!
+//! Files become generations in one pipeline ([`load`]) whether they come from
+//! the watched directory or the command line; [`registry`] swaps generations
+//! and takes back one that fails its probation.
+
+mod bindings;
+mod call;
+mod capabilities;
+mod directory;
+mod engine;
+mod load;
+mod loader;
+mod registry;
+mod site;
+mod state;
+mod validate;
+
+pub use call::{CallError, Hint, Host, RunError};
+pub use directory::{Directory, DirectoryStatus};
+pub use engine::Engine;
+pub use load::{Generation, Info, LoadError, load};
+pub use loader::Loader;
+pub use registry::{PluginError, PluginState, PluginStatus, Registry};
+pub use site::{Site, Sites};
+pub use validate::{
+    Block, ExtractError, Extraction, Protection, Quality, Refused, Stream, StreamKind,
+};

@@ -1,0 +1,121 @@
+//! A site's small state: survives calls, swaps and restarts, and is a cache
+//! that may be dropped at any time.
+//!
+//! Bounded by `plugins.limits.state` over keys and values. Written to
+//! `data_dir/state/<site>.json` after a call that changed it; a file that
+//! cannot be read is an empty state.
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use serde::{Deserialize, Serialize};
+
+use crate::files;
+
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+struct Entry {
+    /// Base64.
+    value: String,
+    /// Milliseconds since the Unix epoch.
+    expires: Option<i64>,
+}
+
+/// One site's entries; clones share them.
+#[derive(Clone, Debug)]
+pub(super) struct State(Arc<Inner>);
+
+#[derive(Debug)]
+struct Inner {
+    path: PathBuf,
+    entries: Mutex<(BTreeMap<String, Entry>, bool)>,
+}
+
+/// Larger files are somebody else's and are ignored.
+const MAX_FILE: u64 = 4 << 20;
+
+impl State {
+    pub(super) fn open(path: PathBuf) -> Self {
+        let entries = files::read(&path, MAX_FILE)
+            .ok()
+            .and_then(|bytes| serde_json::from_slice(&bytes).ok())
+            .unwrap_or_default();
+        Self(Arc::new(Inner { path, entries: Mutex::new((entries, false)) }))
+    }
+
+    pub(super) fn get(&self, key: &str, now_ms: i64) -> Option<Vec<u8>> {
+        let entries = self.lock();
+        let entry = entries.0.get(key)?;
+        if entry.expires.is_some_and(|at| at <= now_ms) {
+            return None;
+        }
+        STANDARD.decode(&entry.value).ok()
+    }
+
+    /// `false`: the state would be larger than `quota` bytes.
+    pub(super) fn set(&self, key: &str, value: &[u8], expires: Option<i64>, now_ms: i64, quota: u64) -> bool {
+        let mut entries = self.lock();
+        entries.0.retain(|_, entry| entry.expires.is_none_or(|at| at > now_ms));
+        let others: usize = entries
+            .0
+            .iter()
+            .filter(|(other, _)| *other != key)
+            .map(|(other, entry)| other.len() + entry.value.len() / 4 * 3)
+            .sum();
+        if (others + key.len() + value.len()) as u64 > quota {
+            return false;
+        }
+        let entry = Entry { value: STANDARD.encode(value), expires };
+        entries.0.insert(key.to_owned(), entry);
+        entries.1 = true;
+        true
+    }
+
+    pub(super) fn delete(&self, key: &str) {
+        let mut entries = self.lock();
+        entries.1 |= entries.0.remove(key).is_some();
+    }
+
+    /// Writes what changed since the last time. Blocking.
+    pub(super) fn save(&self) -> std::io::Result<()> {
+        let bytes = {
+            let mut entries = self.lock();
+            if !std::mem::take(&mut entries.1) {
+                return Ok(());
+            }
+            serde_json::to_vec(&entries.0)?
+        };
+        files::write(&self.0.path, &bytes)
+    }
+
+    fn lock(&self) -> std::sync::MutexGuard<'_, (BTreeMap<String, Entry>, bool)> {
+        self.0.entries.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn state_survives_a_restart_expires_and_is_bounded() {
+        let dir = tempfile::tempdir().expect("tempdir");
+        let path = dir.path().join("state/a.json");
+        let state = State::open(path.clone());
+        assert!(state.set("token", b"abc", None, 0, 100));
+        assert!(state.set("short", b"x", Some(10), 0, 100));
+        assert!(!state.set("big", &[0; 200], None, 0, 100));
+        state.save().expect("saved");
+        let again = State::open(path.clone());
+        assert_eq!(again.get("token", 50).as_deref(), Some(&b"abc"[..]));
+        assert_eq!(again.get("short", 9).as_deref(), Some(&b"x"[..]));
+        assert_eq!(again.get("short", 10), None);
+        again.delete("token");
+        again.save().expect("saved");
+        assert_eq!(State::open(path.clone()).get("token", 0), None);
+        std::fs::write(&path, b"{broken").expect("written");
+        assert_eq!(State::open(path).get("token", 0), None);
+    }
+}
