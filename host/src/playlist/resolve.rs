@@ -1,0 +1,71 @@
+//! What a URI in a playlist means.
+
+use std::borrow::Cow;
+
+use url::Url;
+
+use super::child::ChildKind;
+use super::problem::Problem;
+
+/// What a URI means.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) enum Meaning {
+    /// A URL to fetch.
+    Fetch(Url),
+    /// Something that names no host (`data:`, `urn:`), or a key that is not
+    /// fetched (`skd:`): it stays as it is. So does an empty one.
+    Keep,
+    /// Nothing that can be handed on.
+    Bad(Problem),
+}
+
+pub(super) fn resolve(base: &Url, kind: ChildKind, uri: &[u8]) -> Meaning {
+    let uri = uri.trim_ascii();
+    if uri.is_empty() {
+        return Meaning::Keep;
+    }
+    if let Some((scheme, rest)) = scheme(uri)
+        && !scheme.eq_ignore_ascii_case(b"http")
+        && !scheme.eq_ignore_ascii_case(b"https")
+    {
+        // Also one inside another, as in `blob:http://…`; in `data:`, it is data.
+        let names_host =
+            !scheme.eq_ignore_ascii_case(b"data") && rest.windows(2).any(|pair| pair == b"//");
+        return match kind {
+            ChildKind::Key => Meaning::Keep,
+            _ if names_host => Meaning::Bad(Problem::ForeignScheme),
+            _ => Meaning::Keep,
+        };
+    }
+    match base.join(&as_text(uri)) {
+        Ok(url) if matches!(url.scheme(), "http" | "https") && url.has_host() => {
+            Meaning::Fetch(url)
+        }
+        _ => Meaning::Bad(Problem::Unresolvable),
+    }
+}
+
+/// The scheme and what follows its colon.
+fn scheme(uri: &[u8]) -> Option<(&[u8], &[u8])> {
+    let colon = uri.iter().position(|b| *b == b':')?;
+    let (scheme, rest) = (&uri[..colon], &uri[colon + 1..]);
+    let allowed = |b: &u8| b.is_ascii_alphanumeric() || matches!(b, b'+' | b'-' | b'.');
+    let good = scheme.first()?.is_ascii_alphabetic() && scheme.iter().all(allowed);
+    good.then_some((scheme, rest))
+}
+
+/// What is not UTF-8 is percent-encoded byte by byte: the file on the server is
+/// named by the bytes, in whatever encoding they are.
+fn as_text(uri: &[u8]) -> Cow<'_, str> {
+    match std::str::from_utf8(uri) {
+        Ok(text) => Cow::Borrowed(text),
+        Err(_) => uri
+            .iter()
+            .map(|b| match b {
+                0..0x80 => char::from(*b).to_string(),
+                _ => format!("%{b:02X}"),
+            })
+            .collect::<String>()
+            .into(),
+    }
+}

@@ -1,0 +1,339 @@
+//! The same playlist with every URI in it replaced by a link.
+//!
+//! A line whose URI can't be resolved, has no link or refers to a variable
+//! without a value never keeps it: a tag that players do without is dropped
+//! whole, and elsewhere [`UNUSABLE`] stands in its place, so that numbering,
+//! groups and encryption around it stay true. A segment lost so is marked as a
+//! gap.
+
+use std::borrow::Cow;
+
+use super::child::{ByteRange, Child, ChildKind, HintKind, Linker};
+use super::decode::normalise;
+use super::problem::{Problem, Problems};
+use super::rendition::{Names, RenditionKey};
+use super::resolve::{Meaning, resolve};
+use super::scan::{Context, Kind, budget, scan};
+use super::scrub::{HostName, scrub};
+use super::tokenise::{Line, Tag, Token, lines};
+use super::variables::{Budget, Variables};
+
+/// Stands where no link can: a URI that is valid, names nobody and holds nothing.
+pub const UNUSABLE: &str = "data:,";
+
+/// URIs in one tag. The tags that there are have at most two; each is looked at
+/// with the whole tag, so that many would take more than linear time.
+const MOST_URIS: usize = 8;
+
+/// A playlist as viewers get it.
+#[derive(Debug, Clone)]
+pub struct Rewritten {
+    /// The text.
+    pub body: Vec<u8>,
+    /// What it names.
+    pub kind: Kind,
+    /// Links put in.
+    pub links: usize,
+    /// What was odd. With [`Problem::Truncated`], its end is missing.
+    pub problems: Problems,
+    /// What it defines, in all.
+    pub variables: Variables,
+}
+
+/// Puts a link from `linker` in the place of every URI.
+pub fn rewrite(body: &[u8], context: &Context<'_>, linker: &mut dyn Linker) -> Rewritten {
+    let text = normalise(body);
+    let (kind, defined) = scan(&text, context);
+    let mut rewriter = Rewriter {
+        context,
+        kind,
+        linker,
+        defined: &defined,
+        host: HostName::of(context.base),
+        so_far: Variables::default(),
+        budget: budget(&context.limits),
+        names: Names::default(),
+        pending: None,
+        range: None,
+        out: Vec::with_capacity(text.len() * 2),
+        links: 0,
+        problems: Problems::default(),
+    };
+    for (i, line) in lines(&text).enumerate() {
+        if i >= context.limits.lines || rewriter.out.len() > context.limits.output {
+            rewriter.problems.add(Problem::Truncated);
+            break;
+        }
+        rewriter.line(line);
+    }
+    let Rewriter {
+        out,
+        links,
+        problems,
+        ..
+    } = rewriter;
+    Rewritten {
+        body: out,
+        kind,
+        links,
+        problems,
+        variables: defined,
+    }
+}
+
+struct Rewriter<'a> {
+    context: &'a Context<'a>,
+    kind: Kind,
+    linker: &'a mut dyn Linker,
+    defined: &'a Variables,
+    host: HostName,
+    /// What is defined above the line.
+    so_far: Variables,
+    budget: Budget,
+    names: Names,
+    /// What the next URI is, and the value of the tag that said so.
+    pending: Option<(ChildKind, Vec<u8>)>,
+    range: Option<ByteRange>,
+    out: Vec<u8>,
+    links: usize,
+    problems: Problems,
+}
+
+/// What stands in a URI's place.
+enum Stands {
+    Link(String),
+    Itself,
+    Nothing,
+}
+
+// === impl Rewriter ===
+
+impl Rewriter<'_> {
+    fn line(&mut self, line: Line<'_>) {
+        let token = line.token();
+        if line.text.len() > self.context.limits.line {
+            self.problems.add(Problem::LongLine);
+            if matches!(token, Token::Uri(_)) {
+                let kind = self.next_kind().0;
+                self.range = None;
+                self.unusable_line(kind, line.ending);
+            }
+            return;
+        }
+        match token {
+            Token::Blank | Token::Comment => {
+                self.keep(line.text);
+                self.out.extend_from_slice(line.ending);
+            }
+            Token::Tag(tag) if tag.is("EXT-X-DEFINE") => {
+                let Context { parent, base, .. } = *self.context;
+                if !self.so_far.define(&tag, parent, base, &mut self.budget) {
+                    self.problems.add(Problem::BadDefine);
+                }
+            }
+            Token::Tag(tag) => self.tag(line, &tag),
+            Token::Uri(uri) => self.uri(line, uri),
+        }
+    }
+
+    fn uri(&mut self, line: Line<'_>, uri: &[u8]) {
+        let (kind, tag) = self.next_kind();
+        let range = self.range.take();
+        let rendition = self.name(kind, &tag);
+        let stands = match self.so_far.fill(uri, &mut self.budget) {
+            Ok(uri) => self.stands_for(kind, &uri, &tag, range, rendition.as_ref()),
+            Err(_) => {
+                self.problems.add(Problem::UndefinedVariable);
+                Stands::Nothing
+            }
+        };
+        match stands {
+            Stands::Link(link) => self.out.extend_from_slice(link.as_bytes()),
+            Stands::Itself => self.out.extend_from_slice(line.text),
+            Stands::Nothing => return self.unusable_line(kind, line.ending),
+        }
+        self.out.extend_from_slice(line.ending);
+    }
+
+    /// Before anything can fail: what one rendition is called must not depend on
+    /// whether another one can be resolved.
+    fn name(&mut self, kind: ChildKind, tag: &[u8]) -> Option<RenditionKey> {
+        kind.is_rendition().then(|| self.names.name(kind, tag))
+    }
+
+    fn next_kind(&mut self) -> (ChildKind, Vec<u8>) {
+        let by_playlist = match self.kind {
+            Kind::Multivariant => ChildKind::Variant,
+            Kind::Media => ChildKind::Segment,
+        };
+        self.pending.take().unwrap_or((by_playlist, Vec::new()))
+    }
+
+    fn unusable_line(&mut self, kind: ChildKind, ending: &[u8]) {
+        if kind == ChildKind::Segment {
+            self.out.extend_from_slice(b"#EXT-X-GAP");
+            let ending = if ending.is_empty() { b"\n" } else { ending };
+            self.out.extend_from_slice(ending);
+        }
+        self.out.extend_from_slice(UNUSABLE.as_bytes());
+        self.out.extend_from_slice(ending);
+    }
+
+    fn tag(&mut self, line: Line<'_>, tag: &Tag<'_>) {
+        if tag.is("EXTINF") {
+            self.pending = Some((ChildKind::Segment, tag.value.to_vec()));
+            // A title is no list of attributes, and holds no references.
+            self.keep(line.text);
+            self.out.extend_from_slice(line.ending);
+            return;
+        }
+        // What can't be filled in stays: its URIs are looked at one by one below,
+        // and elsewhere a reference names nobody.
+        let (value, filled) = match self.so_far.fill(tag.value, &mut self.budget) {
+            Ok(value) => (value, true),
+            Err(_) => {
+                self.problems.add(Problem::UndefinedVariable);
+                (Cow::Borrowed(tag.value), false)
+            }
+        };
+        let tag = Tag {
+            value: &value,
+            ..*tag
+        };
+        if tag.is("EXT-X-STREAM-INF") {
+            self.pending = Some((ChildKind::Variant, value.to_vec()));
+        } else if tag.is("EXT-X-BYTERANGE") {
+            self.range = ByteRange::parse(&value);
+        }
+        let start = self.out.len();
+        self.keep(&line.text[..tag.value_at]);
+        if self.value(&tag, filled) {
+            self.out.extend_from_slice(line.ending);
+        } else {
+            self.out.truncate(start);
+        }
+    }
+
+    /// Writes a tag's value; `false` if the tag is to be dropped. Variables are
+    /// filled in, or some of them can't be.
+    fn value(&mut self, tag: &Tag<'_>, filled: bool) -> bool {
+        let value = tag.value;
+        if let Some(kind) = bare_url(tag) {
+            let Stands::Link(link) = self.stands_for(kind, value, value, None, None) else {
+                return false;
+            };
+            self.out.extend_from_slice(link.as_bytes());
+            return filled;
+        }
+        let mut done = 0;
+        let mut uris = 0;
+        let mut rendition = None;
+        for attribute in tag.attributes() {
+            if attribute.open {
+                self.problems.add(Problem::OpenQuote);
+            }
+            let Some(kind) = ChildKind::of(tag, attribute.name) else {
+                continue;
+            };
+            uris += 1;
+            if uris > MOST_URIS {
+                self.problems.add(Problem::ManyUris);
+                return false;
+            }
+            if rendition.is_none() {
+                rendition = self.name(kind, value);
+            }
+            self.keep(&value[done..attribute.span.start]);
+            done = attribute.span.end;
+            let range = kind
+                .has_range()
+                .then(|| ByteRange::of(&tag.attributes()))
+                .flatten();
+            let stands = if filled {
+                self.stands_for(kind, attribute.value, value, range, rendition.as_ref())
+            } else {
+                match self.so_far.fill(attribute.value, &mut self.budget) {
+                    Ok(uri) => self.stands_for(kind, &uri, value, range, rendition.as_ref()),
+                    Err(_) => Stands::Nothing,
+                }
+            };
+            match stands {
+                Stands::Link(link) => self.out.extend_from_slice(link.as_bytes()),
+                Stands::Itself => self.out.extend_from_slice(attribute.value),
+                Stands::Nothing if kind.is_optional() => return false,
+                Stands::Nothing => self.out.extend_from_slice(UNUSABLE.as_bytes()),
+            }
+        }
+        self.keep(&value[done..]);
+        true
+    }
+
+    /// The URI's variables are filled in.
+    fn stands_for(
+        &mut self,
+        kind: ChildKind,
+        uri: &[u8],
+        tag: &[u8],
+        range: Option<ByteRange>,
+        rendition: Option<&RenditionKey>,
+    ) -> Stands {
+        let url = match resolve(self.context.base, kind, uri) {
+            Meaning::Fetch(url) => url,
+            Meaning::Keep => return Stands::Itself,
+            Meaning::Bad(problem) => {
+                self.problems.add(problem);
+                return Stands::Nothing;
+            }
+        };
+        let child = Child {
+            kind,
+            url: &url,
+            rendition,
+            range,
+            tag,
+            variables: self.defined,
+        };
+        match self.linker.link(&child) {
+            Some(link) if fits(&link) => {
+                self.links += 1;
+                Stands::Link(link)
+            }
+            _ => {
+                self.problems.add(Problem::Refused);
+                Stands::Nothing
+            }
+        }
+    }
+
+    fn keep(&mut self, text: &[u8]) {
+        let text = scrub(text, &self.host, &mut self.problems);
+        self.out.extend_from_slice(&text);
+    }
+}
+
+/// Some tags have a URL for their value, such as `EXT-X-PREFETCH`.
+fn bare_url(tag: &Tag<'_>) -> Option<ChildKind> {
+    let value = tag.value.trim_ascii();
+    let starts = |start: &[u8]| {
+        let head = value.get(..start.len());
+        head.is_some_and(|head| head.eq_ignore_ascii_case(start))
+    };
+    if !starts(b"http://") && !starts(b"https://") && !starts(b"//") {
+        return None;
+    }
+    match tag.name.ends_with(b"PREFETCH") {
+        true => Some(ChildKind::Hint(HintKind::Part)),
+        false => Some(ChildKind::Unknown),
+    }
+}
+
+/// Whether a link can stand wherever a URI can. One that can't is a mistake of
+/// the linker's, and taken as none.
+fn fits(link: &str) -> bool {
+    let fits = !link.is_empty()
+        && link
+            .bytes()
+            .all(|b| b.is_ascii_graphic() && !matches!(b, b'"' | b',' | b'{' | b'\\'));
+    debug_assert!(fits, "a link that can't stand in a playlist: {link:?}");
+    fits
+}

@@ -1,0 +1,274 @@
+//! What must hold whatever a playlist contains.
+
+use std::time::{Duration, Instant};
+
+use proptest::prelude::*;
+
+use super::*;
+
+fn everything(body: &[u8]) -> (Rewritten, MediaState, Option<Multivariant>) {
+    let base = Url::parse(BASE).unwrap();
+    let none = Variables::default();
+    let context = Context {
+        base: &base,
+        parent: &none,
+        limits: Limits::STANDARD,
+    };
+    let mut count = 0;
+    let mut link = |_: &Child<'_>| {
+        count += 1;
+        Some(format!("/relay/{count}"))
+    };
+    let rewritten = rewrite(body, &context, &mut link);
+    (
+        rewritten,
+        media_state(body, &context),
+        multivariant(body, &context),
+    )
+}
+
+/// Pieces that mean something, in any order: what only bytes would never hit.
+fn soup() -> impl Strategy<Value = Vec<u8>> {
+    let piece = prop::sample::select(vec![
+        &b"#EXTM3U"[..],
+        b"#EXT",
+        b"#EXT-X-KEY:",
+        b"#EXT-X-MEDIA:",
+        b"#EXT-X-DEFINE:",
+        b"#EXTINF:",
+        b"#",
+        b"NAME=",
+        b"VALUE=",
+        b"IMPORT=",
+        b"QUERYPARAM=\"tok\"",
+        b"URI=",
+        b"X-ASSET-LIST=",
+        b"-URI=",
+        b"\"",
+        b",",
+        b"=",
+        b"\n",
+        b"\r",
+        b"\r\n",
+        b" ",
+        b"{$",
+        b"}",
+        b"{$a}",
+        b"\"a\"",
+        b"http://",
+        b"//",
+        b"up.test",
+        b"/",
+        b"\xff",
+        b"\xef\xbb\xbf",
+        b"\xff\xfe",
+        b"BYTERANGE=\"1@2\"",
+        b"9",
+        b"data:,",
+        b"skd://x",
+        b"#EXT-X-STREAM-INF:",
+        b"#EXT-X-BYTERANGE:",
+        b"#EXT-X-MAP:",
+        b"METHOD=AES-128",
+        b"TYPE=AUDIO",
+        b"\0",
+        b"[",
+        b":",
+    ]);
+    prop::collection::vec(piece, 0..60).prop_map(|pieces| pieces.concat())
+}
+
+/// A line that names a host of ours, in every place where one can be.
+fn naming_line() -> impl Strategy<Value = String> {
+    let host = prop::sample::select(vec!["up.test", "cdn.secret.test", "10.9.8.7"]);
+    let uri = prop::sample::select(vec![
+        "http://HOST/p",
+        "https://HOST:8443/p?t=1,2",
+        "//HOST/p",
+        "HTTP://u:w@HOST/p",
+        "http://{$v}/p",
+        "rtmp://HOST/p",
+        "{$h}/p",
+        "{$none}http://HOST/p",
+    ]);
+    let place = prop::sample::select(vec![
+        "<>",
+        "  <> ",
+        "#EXTINF:1,\n<>",
+        "#EXT-X-STREAM-INF:BANDWIDTH=1\n<>",
+        "#EXT-X-MEDIA:TYPE=AUDIO,URI=\"<>\"",
+        "#EXT-X-MEDIA:TYPE=VIDEO,NAME=\"<>\",URI=<>",
+        "#EXT-X-KEY:METHOD=AES-128,IV=1,uri=\" <> \"",
+        "#EXT-X-MAP:URI=\"<>",
+        "#EXT-X-PART:URI=\"<>\",URI=\"<>\"",
+        "#EXT-X-PRELOAD-HINT:URI=\"<>\"",
+        "#EXT-X-DATERANGE:X-ASSET-URI=\"<>\",X-ASSET-LIST=\"<>\",X-AD=\"<>\"",
+        "#EXT-X-CONTENT-STEERING:SERVER-URI=\"<>\"",
+        "#EXT-X-SESSION-DATA:VALUE=\"<>\",URI=\"<>\"",
+        "#EXT-X-PREFETCH:<>",
+        "#EXT-X-ODD: <>",
+        "#EXT-X-DEFINE:NAME=\"h\",VALUE=\"<>\"",
+        "#EXT-X-DEFINE:NAME=\"v\",VALUE=\"HOST\"",
+        "# <>",
+        "#<>",
+        "#EXTINF:-1 logo=\"<>\",<>",
+        "#EXT-X-SERVER:up.test",
+        "#EXTM3U x-url=\"<>\"",
+        "#EXT-X-RENDITION-REPORT:URI=\"<>\",LAST-MSN=1",
+        "#EXT-X-NEW-URI=\"<>\"",
+        "#EXT-X-NEW:{$h}",
+    ]);
+    (host, uri, place).prop_map(|(host, uri, place)| place.replace("<>", uri).replace("HOST", host))
+}
+
+/// Lines that carry no URI and name nobody.
+fn plain_line() -> impl Strategy<Value = String> {
+    prop_oneof![
+        "#[ -.0-~]{0,40}".prop_filter("no variable, no URI", |line| !line.contains("{$")
+            && !line.to_uppercase().contains("URI")
+            && !line.to_uppercase().contains("X-ASSET")
+            && !line.contains(':')),
+        "#EXT-X-[A-Z]{1,9}:[A-Z]{1,5}=\"[ -!#-.0-9;-z]{0,20}\",[A-Z]{1,3}=[0-9.x]{1,9}"
+            .prop_filter("no URI", |line| !line.contains("URI")
+                && !line.contains("{$")
+                && !line.contains("DEFINE")),
+        "#EXTINF:[0-9.]{1,6},[ -.0-9;-~é🏁]{0,20}",
+        "[ \t]{0,3}",
+    ]
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(512))]
+
+    #[test]
+    fn any_bytes_are_read(body in prop::collection::vec(any::<u8>(), 0..600)) {
+        everything(&body);
+    }
+
+    #[test]
+    fn any_pieces_are_read_and_grow_no_more_than_linearly(body in soup()) {
+        let (rewritten, ..) = everything(&body);
+        // UTF-16 grows by half, a scrubbed name to nine bytes, a lost segment by
+        // a line, a variable by what it holds.
+        let most = body.len() * 64 + 256;
+        prop_assert!(rewritten.body.len() <= most, "{} of {}", rewritten.body.len(), body.len());
+    }
+
+    #[test]
+    fn lines_lose_nothing(body in soup()) {
+        let together: Vec<u8> = lines(&body).flat_map(|line| [line.text, line.ending].concat()).collect();
+        prop_assert_eq!(together, body);
+    }
+
+    #[test]
+    fn without_uris_nothing_changes(
+        lines in prop::collection::vec((plain_line(), prop::sample::select(vec!["\n", "\r\n"])), 0..30)
+    ) {
+        let body: String = lines.iter().flat_map(|(line, end)| [line.as_str(), end]).collect();
+        let (rewritten, ..) = everything(body.as_bytes());
+        prop_assert_eq!(text(&rewritten), body);
+        prop_assert!(rewritten.problems.count(Problem::Scrubbed) == 0);
+    }
+
+    #[test]
+    fn no_upstream_is_named(
+        lines in prop::collection::vec(naming_line(), 1..12),
+        end in prop::sample::select(vec!["\n", "\r\n", "\r"]),
+    ) {
+        let body = lines.join("\n").replace('\n', end);
+        let (rewritten, ..) = everything(body.as_bytes());
+        let out = text(&rewritten).to_lowercase();
+        for host in ["up.test", "secret", "10.9.8.7"] {
+            prop_assert!(!out.contains(host), "{host} in {out}\nfrom {body}");
+        }
+    }
+
+    #[test]
+    fn keys_are_well_formed_unique_and_the_same_again(body in soup()) {
+        let head = "#EXT-X-STREAM-INF:BANDWIDTH=1\nv\n#EXT-X-STREAM-INF:BANDWIDTH=1\nv\n";
+        let body = [head.as_bytes(), &body].concat();
+        let (_, _, first) = everything(&body);
+        let (_, _, second) = everything(&body);
+        prop_assert_eq!(&first, &second);
+        let mut seen = std::collections::HashSet::new();
+        for named in first.iter().flat_map(|master| &master.playlists) {
+            prop_assert!(named.key.as_str().parse::<RenditionKey>().is_ok());
+            prop_assert!(seen.insert(named.key.clone()), "{} twice", named.key);
+        }
+    }
+}
+
+/// Half a mebibyte of what makes a careless reader take quadratic time. The bound
+/// is a hundred times what it takes, and a tenth of what one that looks back
+/// over each line for each of its parts would.
+#[test]
+fn hostile_playlists_take_linear_time() {
+    let size = 512 * 1024;
+    let long = Limits::STANDARD.line - 64;
+    for part in [
+        "//",
+        "http:",
+        "a:",
+        "up.test.",
+        "{$",
+        "{$a}",
+        "\"",
+        ",",
+        "=",
+        "A=,",
+        "A-URI=x,",
+        "URI=\"\",",
+        "a ",
+        "#",
+        "\r",
+    ] {
+        for head in [
+            "",
+            "#",
+            "#EXTINF:",
+            "#EXT-X-MEDIA:",
+            "#EXT-X-DEFINE:NAME=\"a\",VALUE=\"",
+        ] {
+            let line = format!("{head}{}\n", part.repeat(long / part.len()));
+            let body = line.repeat(size / line.len());
+            let start = Instant::now();
+            everything(body.as_bytes());
+            let took = start.elapsed();
+            assert!(took < Duration::from_secs(10), "{head}{part}: {took:?}");
+        }
+    }
+}
+
+#[test]
+fn variables_can_not_be_used_to_grow() {
+    // Each doubles the one before.
+    let mut body = String::from("#EXT-X-DEFINE:NAME=\"v0\",VALUE=\"0123456789abcdef\"\n");
+    for i in 1..64 {
+        let half = format!("{{$v{}}}", i - 1);
+        body += &format!("#EXT-X-DEFINE:NAME=\"v{i}\",VALUE=\"{half}{half}\"\n");
+    }
+    for i in 0..64 {
+        body += &format!("#EXT-X-SESSION-DATA:VALUE=\"{{$v{i}}}\"\n").repeat(200);
+    }
+    let (rewritten, ..) = everything(body.as_bytes());
+    assert!(rewritten.problems.count(Problem::BadDefine) > 0);
+    assert!(rewritten.problems.count(Problem::UndefinedVariable) > 0);
+    assert!(rewritten.body.len() <= Limits::STANDARD.expansion + body.len());
+}
+
+#[test]
+fn long_links_can_not_be_used_to_grow() {
+    let base = Url::parse(&format!("http://up.test/{}/pl.m3u8", "x".repeat(8000))).unwrap();
+    let none = Variables::default();
+    let context = Context {
+        base: &base,
+        parent: &none,
+        limits: Limits::STANDARD,
+    };
+    let body = "a\n".repeat(Limits::STANDARD.lines);
+    let rewritten = rewrite(body.as_bytes(), &context, &mut |c: &Child<'_>| {
+        Some(c.url.to_string())
+    });
+    assert_eq!(rewritten.problems.count(Problem::Truncated), 1);
+    assert!(rewritten.body.len() < Limits::STANDARD.output + 20_000);
+}

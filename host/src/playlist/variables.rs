@@ -1,0 +1,144 @@
+//! `EXT-X-DEFINE` and `{$name}`. Variables are filled in here and their
+//! definitions taken out: their values name hosts and hold tokens, and what they
+//! import or read from a URL's query means nothing at the URLs that we hand out.
+
+use std::borrow::Cow;
+use std::collections::BTreeMap;
+
+use url::Url;
+
+use super::tokenise::Tag;
+
+/// What a playlist has defined. It travels in links to its children, which may
+/// import it.
+#[derive(Debug, Clone, Default, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+#[serde(transparent)]
+pub struct Variables(BTreeMap<String, String>);
+
+/// How much filling in may still make.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Budget {
+    pub(super) one: usize,
+    pub(super) all: usize,
+}
+
+/// A reference has no value, or too long a one.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Undefined;
+
+// === impl Variables ===
+
+impl Variables {
+    /// Whether there are none.
+    pub fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
+    /// A value by name.
+    pub fn get(&self, name: &str) -> Option<&str> {
+        self.0.get(name).map(String::as_str)
+    }
+
+    /// Every variable, by name.
+    pub fn iter(&self) -> impl Iterator<Item = (&str, &str)> {
+        self.0.iter().map(|(name, value)| (&**name, &**value))
+    }
+
+    /// Adds one; `false` if it can't be one.
+    pub fn insert(&mut self, name: &str, value: &str) -> bool {
+        // A quoted string has neither quotes nor line ends, and neither has what
+        // a query parameter brings in.
+        let named = !name.is_empty() && name.bytes().all(is_name);
+        let good = named && !value.contains(['"', '\r', '\n']);
+        if good {
+            self.0.insert(name.to_owned(), value.to_owned());
+        }
+        good
+    }
+
+    /// Does what an `EXT-X-DEFINE` says; `false` if that is nothing.
+    pub(super) fn define(
+        &mut self,
+        tag: &Tag<'_>,
+        parent: &Self,
+        base: &Url,
+        budget: &mut Budget,
+    ) -> bool {
+        let attributes = tag.attributes();
+        if let Some(name) = attributes.text("NAME") {
+            let Some(value) = attributes.clone().find(|a| a.is("VALUE")) else {
+                return false;
+            };
+            let Ok(value) = self.fill(value.value, budget) else {
+                return false;
+            };
+            return self.insert(&name, &String::from_utf8_lossy(&value));
+        }
+        if let Some(name) = attributes.text("IMPORT") {
+            return match parent.get(&name) {
+                Some(value) => self.insert(&name, value),
+                None => false,
+            };
+        }
+        if let Some(name) = attributes.text("QUERYPARAM") {
+            let found = base.query_pairs().find(|(key, _)| *key == name);
+            return match found {
+                Some((_, value)) if !value.is_empty() => self.insert(&name, &value),
+                _ => false,
+            };
+        }
+        false
+    }
+
+    /// The text with its references filled in, once: a value is not looked
+    /// through for more.
+    pub(super) fn fill<'t>(
+        &self,
+        text: &'t [u8],
+        budget: &mut Budget,
+    ) -> Result<Cow<'t, [u8]>, Undefined> {
+        if !has_reference(text) {
+            return Ok(Cow::Borrowed(text));
+        }
+        let mut out = Vec::new();
+        let mut rest = text;
+        while let Some(start) = find(rest, b"{$") {
+            let inner = &rest[start + 2..];
+            let length = inner
+                .iter()
+                .position(|b| !is_name(*b))
+                .unwrap_or(inner.len());
+            if length == 0 || inner.get(length) != Some(&b'}') {
+                // Not a reference: as it is.
+                out.extend_from_slice(&rest[..start + 2]);
+                rest = inner;
+                continue;
+            }
+            // Names are ASCII.
+            let name = std::str::from_utf8(&inner[..length]).map_err(|_| Undefined)?;
+            let value = self.get(name).ok_or(Undefined)?;
+            budget.all = budget.all.checked_sub(value.len()).ok_or(Undefined)?;
+            out.extend_from_slice(&rest[..start]);
+            out.extend_from_slice(value.as_bytes());
+            if out.len() > budget.one {
+                return Err(Undefined);
+            }
+            rest = &inner[length + 1..];
+        }
+        out.extend_from_slice(rest);
+        Ok(Cow::Owned(out))
+    }
+}
+
+/// Whether a text may hold a reference.
+pub(super) fn has_reference(text: &[u8]) -> bool {
+    find(text, b"{$").is_some()
+}
+
+fn find(text: &[u8], pair: &[u8; 2]) -> Option<usize> {
+    text.windows(2).position(|window| window == pair)
+}
+
+fn is_name(b: u8) -> bool {
+    b.is_ascii_alphanumeric() || b == b'-' || b == b'_'
+}
