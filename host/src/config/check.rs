@@ -39,10 +39,18 @@ pub(super) fn conflicts(config: &Config) -> Vec<Conflict> {
         "is data_dir: give it a directory of its own, on a local disk",
     );
     for (keys, smaller, larger) in durations(config) {
-        when(smaller > larger, keys, &format!("is longer than {}: change one of the two", keys[1]));
+        when(
+            smaller > larger,
+            keys,
+            &format!("is longer than {}: change one of the two", keys[1]),
+        );
     }
     for (keys, smaller, larger) in sizes(config) {
-        when(smaller > larger, keys, &format!("is more than {}: change one of the two", keys[1]));
+        when(
+            smaller > larger,
+            keys,
+            &format!("is more than {}: change one of the two", keys[1]),
+        );
     }
     found
 }

@@ -9,9 +9,7 @@ pub struct Key(String);
 
 /// A name that is not a key.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-#[error(
-    "a key is 1 to 63 of the characters a-z, 0-9 and \"-\", and does not begin with \"-\""
-)]
+#[error("a key is 1 to 63 of the characters a-z, 0-9 and \"-\", and does not begin with \"-\"")]
 pub struct BadKey;
 
 // === impl Key ===
@@ -28,10 +26,13 @@ impl FromStr for Key {
 
     fn from_str(text: &str) -> Result<Self, BadKey> {
         let allowed = |b: u8| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-';
-        let good = (1..=63).contains(&text.len())
-            && text.bytes().all(allowed)
-            && !text.starts_with('-');
-        if good { Ok(Self(text.to_owned())) } else { Err(BadKey) }
+        let good =
+            (1..=63).contains(&text.len()) && text.bytes().all(allowed) && !text.starts_with('-');
+        if good {
+            Ok(Self(text.to_owned()))
+        } else {
+            Err(BadKey)
+        }
     }
 }
 

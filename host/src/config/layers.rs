@@ -100,14 +100,14 @@ impl Layers<'_> {
             .collect();
         for (name, text) in &ours {
             let origin = Origin::Env { name: name.clone() };
-            match self.from_variable(directory, &ours, name, text) {
+            match self.read_variable(directory, &ours, name, text) {
                 Ok((key, value)) => self.set(&key, value, origin),
                 Err(message) => self.problem(None, Some(origin), &message),
             }
         }
     }
 
-    fn from_variable(
+    fn read_variable(
         &self,
         directory: &Path,
         ours: &BTreeMap<String, String>,
@@ -152,7 +152,11 @@ impl Layers<'_> {
             let leaf = std::mem::replace(&mut self.leaves[i], default.clone());
             // Only the readers' own words: serde's would repeat the value.
             let hidden = is_secret(&leaf.key) && !leaf.value.is_str();
-            let message = if hidden { "must be a text" } else { error.message() };
+            let message = if hidden {
+                "must be a text"
+            } else {
+                error.message()
+            };
             self.problem(Some(&leaf.key), Some(leaf.origin), message);
             broken.insert(leaf.key);
         }

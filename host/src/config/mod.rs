@@ -59,6 +59,7 @@ pub struct Loaded {
 
 /// The process's environment. A value that is not UTF-8 keeps its place with
 /// replacement characters, so that it fails where it is used, by its name.
+#[allow(clippy::disallowed_methods, reason = "this is the one place")]
 pub fn environment() -> impl Iterator<Item = (String, String)> {
     std::env::vars_os().map(|(name, value)| {
         (

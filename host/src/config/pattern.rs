@@ -89,7 +89,10 @@ impl FromStr for HostPattern {
             return Err(BadPattern);
         }
         let exact = Self::of(&url).ok_or(BadPattern)?;
-        Ok(Self { subdomains, ..exact })
+        Ok(Self {
+            subdomains,
+            ..exact
+        })
     }
 }
 

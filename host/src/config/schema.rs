@@ -105,7 +105,11 @@ fn walk(
 ) {
     for (name, value) in values {
         // A dot inside a name is not a way into a section.
-        let part = if name.contains('.') { format!("{name:?}") } else { name.clone() };
+        let part = if name.contains('.') {
+            format!("{name:?}")
+        } else {
+            name.clone()
+        };
         let key = format!("{prefix}{part}");
         let place = places.get_key_value(&*name);
         let inner = place.and_then(|(_, value)| match value.get_ref() {
@@ -153,20 +157,29 @@ pub(super) fn typed(like: &Value, text: &str) -> Result<Value, String> {
         Value::Array(items) if !text.starts_with('[') => {
             let text_item = Value::String(String::new());
             let like = items.first().unwrap_or(&text_item);
-            let parts = text.split(',').map(str::trim).filter(|part| !part.is_empty());
+            let parts = text
+                .split(',')
+                .map(str::trim)
+                .filter(|part| !part.is_empty());
             let items: Result<Vec<_>, _> = parts.map(|part| typed(like, part)).collect();
             items.map(Value::Array)
         }
         Value::Table(_) if !text.starts_with('{') => {
-            let parts = text.split(',').map(str::trim).filter(|part| !part.is_empty());
+            let parts = text
+                .split(',')
+                .map(str::trim)
+                .filter(|part| !part.is_empty());
             let pair = |part: &str| {
-                let (name, value) = part.split_once('=').ok_or_else(|| {
-                    format!("{part:?} is not a pair such as name=value")
-                })?;
+                let (name, value) = part
+                    .split_once('=')
+                    .ok_or_else(|| format!("{part:?} is not a pair such as name=value"))?;
                 let value = Value::String(value.trim().to_owned());
                 Ok((name.trim().to_owned(), value))
             };
-            parts.map(pair).collect::<Result<Table, String>>().map(Value::Table)
+            parts
+                .map(pair)
+                .collect::<Result<Table, String>>()
+                .map(Value::Table)
         }
         _ => text
             .parse()
@@ -185,9 +198,7 @@ pub(super) fn table(leaves: &[Leaf]) -> Table {
                 at.insert(part.to_owned(), leaf.value.clone());
                 break;
             }
-            let section = at
-                .entry(part)
-                .or_insert_with(|| Value::Table(Table::new()));
+            let section = at.entry(part).or_insert_with(|| Value::Table(Table::new()));
             match section {
                 Value::Table(inner) => at = inner,
                 _ => break,

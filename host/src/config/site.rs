@@ -81,7 +81,10 @@ pub struct SiteConfig {
 /// Reads a site file's text. Values in files of their own (`{ file = "…" }` in
 /// `[secrets]`) are read as well, from the site file's directory.
 pub fn load_site(path: &Path, text: &str) -> Result<Site, SiteError> {
-    let stem = path.file_stem().and_then(|stem| stem.to_str()).unwrap_or_default();
+    let stem = path
+        .file_stem()
+        .and_then(|stem| stem.to_str())
+        .unwrap_or_default();
     let key: Key = stem.parse().map_err(SiteError::BadName)?;
     let found = schema::flatten(text, &|_| true)
         .map_err(|(line, message)| SiteError::Invalid(vec![format!("line {line}: {message}")]))?;
@@ -92,7 +95,9 @@ pub fn load_site(path: &Path, text: &str) -> Result<Site, SiteError> {
         let (name, line) = (found.key, found.line);
         if !KEYS.contains(&&*name) {
             let nearest = schema::nearest(&name, KEYS.iter().copied()).unwrap_or_default();
-            problems.push(format!("line {line}: {name}: no such key; the nearest is {nearest}"));
+            problems.push(format!(
+                "line {line}: {name}: no such key; the nearest is {nearest}"
+            ));
             continue;
         }
         // Each key alone, so that one bad value hides no other.
@@ -148,7 +153,9 @@ impl SiteConfig {
     /// `allow_hosts`.
     pub fn grants(&self) -> Vec<HostPattern> {
         let own = self.base_url.as_ref().and_then(HostPattern::of);
-        own.into_iter().chain(self.allow_hosts.iter().cloned()).collect()
+        own.into_iter()
+            .chain(self.allow_hosts.iter().cloned())
+            .collect()
     }
 
     /// What the plugin reads with `config.get-json`: `[settings]`, and `base_url`
@@ -267,9 +274,13 @@ fn secrets<'de, D: Deserializer<'de>>(d: D) -> Result<BTreeMap<String, RawSecret
         Value::String(text) => Ok((name, RawSecret::Here(Secret::new(text)))),
         Value::Table(table) => match (table.len(), table.get("file")) {
             (1, Some(Value::String(path))) => Ok((name, RawSecret::File(path.into()))),
-            _ => Err(D::Error::custom(format!("{name} has other keys than `file`"))),
+            _ => Err(D::Error::custom(format!(
+                "{name} has other keys than `file`"
+            ))),
         },
-        _ => Err(D::Error::custom(format!("{name} must be a text or {{ file = \"…\" }}"))),
+        _ => Err(D::Error::custom(format!(
+            "{name} must be a text or {{ file = \"…\" }}"
+        ))),
     };
     Table::deserialize(d)?.into_iter().map(read).collect()
 }

@@ -67,7 +67,11 @@ fn site_files(directory: &Path) -> io::Result<Vec<PathBuf>> {
         let name = entry?.file_name();
         let hidden = name.as_encoded_bytes().starts_with(b".");
         let path = directory.join(&name);
-        if !hidden && path.extension().is_some_and(|extension| extension == "toml") {
+        if !hidden
+            && path
+                .extension()
+                .is_some_and(|extension| extension == "toml")
+        {
             paths.push(path);
         }
     }

@@ -46,7 +46,9 @@ pub(super) fn duration_or_zero<'de, D: Deserializer<'de>>(d: D) -> Result<Durati
             .ok()
             .and_then(|signed| Duration::try_from(signed).ok())
             .ok_or_else(|| {
-                D::Error::custom(format!("{text:?} is not a duration such as \"5s\" or \"2m\""))
+                D::Error::custom(format!(
+                    "{text:?} is not a duration such as \"5s\" or \"2m\""
+                ))
             })?,
     };
     if value > MAX_DURATION {
@@ -311,15 +313,17 @@ impl Zero for usize {
     const ZERO: Self = 0;
 }
 
+type Text<E> = serde::de::value::StringDeserializer<E>;
+
 fn unless_empty<'de, D: Deserializer<'de>, T>(
     d: D,
-    read: fn(serde::de::value::StringDeserializer<D::Error>) -> Result<T, D::Error>,
+    read: fn(Text<D::Error>) -> Result<T, D::Error>,
 ) -> Result<Option<T>, D::Error> {
     let text = String::deserialize(d)?;
     if text.is_empty() {
         return Ok(None);
     }
-    read(serde::de::value::StringDeserializer::new(text)).map(Some)
+    read(Text::new(text)).map(Some)
 }
 
 fn network(text: &str) -> Option<IpNet> {

@@ -60,7 +60,14 @@ fn a_whole_site_file() {
     assert_eq!(config.secrets["password"].reveal(), "hunter2");
     assert_eq!(config.allow_addresses[0].to_string(), "127.0.0.2/32");
     let grants: Vec<_> = config.grants().iter().map(ToString::to_string).collect();
-    assert_eq!(grants, ["http://site-a.test:8123", "http://go.test:8124", "https://*.cdn.test"]);
+    assert_eq!(
+        grants,
+        [
+            "http://site-a.test:8123",
+            "http://go.test:8124",
+            "https://*.cdn.test"
+        ]
+    );
     assert_eq!(
         config.document(),
         serde_json::json!({
@@ -71,7 +78,10 @@ fn a_whole_site_file() {
         })
     );
     let shown = format!("{site:?}");
-    assert!(!shown.contains("hunter2") && !shown.contains("XMLHttp"), "{shown}");
+    assert!(
+        !shown.contains("hunter2") && !shown.contains("XMLHttp"),
+        "{shown}"
+    );
 }
 
 #[test]
@@ -89,7 +99,10 @@ fn lines_of_a_site_file() {
     check("plugin = \"Site A\"", "a key is");
     check("base_url = \"\"", "");
     check("base_url = \"ftp://a.test/\"", "http:// or https://");
-    check("base_url = \"http://me:hunter2@a.test/\"", "must not hold a user name");
+    check(
+        "base_url = \"http://me:hunter2@a.test/\"",
+        "must not hold a user name",
+    );
     check("interval = \"0s\"", "above zero");
     check("interval = \"1s\"", "");
     check("interval = 30", "needs a unit");
@@ -100,8 +113,14 @@ fn lines_of_a_site_file() {
     check("ca_file = \"ca.pem\"", "not available in this version");
     check("proxy = \"http://p.test\"", "not available in this version");
     check("proxy = \"\"", "");
-    check("headers = { Host = \"a.test\" }", "the client makes it itself");
-    check("headers = { cookie = \"a=b\" }", "the client makes it itself");
+    check(
+        "headers = { Host = \"a.test\" }",
+        "the client makes it itself",
+    );
+    check(
+        "headers = { cookie = \"a=b\" }",
+        "the client makes it itself",
+    );
     check("headers = { \"a b\" = \"c\" }", "not a header's name");
     check("headers = { a = \"b\\nc\" }", "not a header's value");
     check("headers = { a = 1 }", "not a header's value");
@@ -120,7 +139,10 @@ fn lines_of_a_site_file() {
 fn all_problems_of_a_site_file_are_named_with_their_lines() {
     let found = wrong("plugin = 1\nenabled = 2\nx = 3\n");
     assert_eq!(found.len(), 3, "{found:?}");
-    for (problem, start) in found.iter().zip(["line 1: plugin", "line 2: enabled", "line 3: x"]) {
+    for (problem, start) in found
+        .iter()
+        .zip(["line 1: plugin", "line 2: enabled", "line 3: x"])
+    {
         assert!(problem.starts_with(start), "{problem}");
     }
 }
@@ -158,8 +180,20 @@ fn one_bad_file_hides_no_other() {
     let keys: Vec<_> = sites.iter().map(|site| site.key.as_str()).collect();
     assert_eq!(keys, ["a", "b", "largest"]);
     assert_eq!(sites[0].config.secrets["x"].reveal(), "hunter2");
-    let bad: Vec<_> = errors.iter().map(|(path, _)| path.file_name().unwrap()).collect();
-    assert_eq!(bad, ["Bad.toml", "broken.toml", "bytes.toml", "dir.toml", "large.toml"]);
+    let bad: Vec<_> = errors
+        .iter()
+        .map(|(path, _)| path.file_name().unwrap())
+        .collect();
+    assert_eq!(
+        bad,
+        [
+            "Bad.toml",
+            "broken.toml",
+            "bytes.toml",
+            "dir.toml",
+            "large.toml"
+        ]
+    );
 }
 
 #[test]
@@ -179,7 +213,10 @@ fn no_more_than_256_files_are_read() {
     }
     let (sites, errors) = load_sites(dir.path());
     assert_eq!(sites.len(), 256);
-    assert!(matches!(errors[..], [(_, SiteError::TooMany), (_, SiteError::TooMany)]));
+    assert!(matches!(
+        errors[..],
+        [(_, SiteError::TooMany), (_, SiteError::TooMany)]
+    ));
 }
 
 #[test]
@@ -216,9 +253,19 @@ fn patterns_match_whole_origins() {
         assert_eq!(parsed.matches(&url), expect, "{pattern} {url}");
         assert_eq!(parsed.to_string().parse(), Ok(parsed), "{pattern}");
     }
-    for bad in ["a.test", "ftp://a.test", "http://", "http://*", "http://*.10.0.0.7", "http://*.*.a",
-        "http://u@a.test", "http://a.test/x", "http://a.test?x", "http://a.test:99999", "*"]
-    {
+    for bad in [
+        "a.test",
+        "ftp://a.test",
+        "http://",
+        "http://*",
+        "http://*.10.0.0.7",
+        "http://*.*.a",
+        "http://u@a.test",
+        "http://a.test/x",
+        "http://a.test?x",
+        "http://a.test:99999",
+        "*",
+    ] {
         assert_eq!(bad.parse::<HostPattern>(), Err(BadPattern), "{bad}");
     }
 }

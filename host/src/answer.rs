@@ -1,0 +1,83 @@
+//! The one shape of an error that any route answers with:
+//! `{"error":{"code","message"}}`.
+//!
+//! Codes are stable; messages are for people and name no upstream, header
+//! value or secret.
+
+use axum::Json;
+use axum::response::{IntoResponse, Response};
+use http::header::{CACHE_CONTROL, RETRY_AFTER};
+use http::{HeaderValue, StatusCode};
+
+use crate::net::FetchError;
+
+/// An answer that is an error.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("{status} {code}: {message}")]
+pub(crate) struct Failure {
+    /// HTTP status.
+    pub(crate) status: StatusCode,
+    /// Stable code.
+    pub(crate) code: &'static str,
+    /// For people.
+    pub(crate) message: String,
+    /// When asking again makes sense.
+    pub(crate) retry_after: Option<u64>,
+}
+
+impl Failure {
+    /// An error without a time to come back.
+    pub(crate) fn new(status: StatusCode, code: &'static str, message: impl Into<String>) -> Self {
+        Self { status, code, message: message.into(), retry_after: None }
+    }
+
+    /// One answer for every link that does not open (the cause goes to the log).
+    pub(crate) fn link() -> Self {
+        Self::new(StatusCode::FORBIDDEN, "link_invalid", "this link is not valid, or no longer")
+    }
+
+    /// The stream of a link is not there any more.
+    pub(crate) fn stream_gone() -> Self {
+        Self::new(StatusCode::NOT_FOUND, "stream_gone", "there is no such stream now")
+    }
+
+    /// A status of the upstream that is not a success. What says something to
+    /// a player keeps its meaning; the rest is a bad gateway.
+    pub(crate) fn upstream(status: StatusCode) -> Self {
+        let kept = match status.as_u16() {
+            401 | 403 | 404 | 410 | 416 | 429 | 451 | 503 => status,
+            _ => StatusCode::BAD_GATEWAY,
+        };
+        Self::new(kept, "upstream_status", format!("the upstream answered {}", status.as_u16()))
+    }
+}
+
+impl From<FetchError> for Failure {
+    fn from(error: FetchError) -> Self {
+        let status = match &error {
+            FetchError::Denied(_) => StatusCode::FORBIDDEN,
+            FetchError::Timeout(_) => StatusCode::GATEWAY_TIMEOUT,
+            FetchError::Busy => StatusCode::SERVICE_UNAVAILABLE,
+            _ => StatusCode::BAD_GATEWAY,
+        };
+        let message = match &error {
+            // The guard's words name the address.
+            FetchError::Denied(_) => "the guard refuses this address".to_owned(),
+            other => other.to_string(),
+        };
+        Self::new(status, error.code(), message)
+    }
+}
+
+impl IntoResponse for Failure {
+    fn into_response(self) -> Response {
+        let body = serde_json::json!({ "error": { "code": self.code, "message": self.message } });
+        let mut response = (self.status, Json(body)).into_response();
+        let headers = response.headers_mut();
+        headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
+        if let Some(seconds) = self.retry_after {
+            headers.insert(RETRY_AFTER, seconds.into());
+        }
+        response
+    }
+}

@@ -1,0 +1,146 @@
+//! Routes: the embedded page, the API, the admin, playback, operations.
+//!
+//! Handlers read memory and answer; nothing here fetches, extracts or waits.
+//! The one exception is playback, whose handlers are `proxy`'s.
+
+mod admin;
+mod streams;
+mod ui;
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use axum::extract::{FromRef, State};
+use axum::response::{IntoResponse, Response};
+use axum::routing::{get, post};
+use axum::{Json, Router};
+use http::StatusCode;
+use tower_http::catch_panic::CatchPanicLayer;
+use tower_http::limit::RequestBodyLimitLayer;
+use tower_http::timeout::TimeoutLayer;
+
+pub use admin::AdminToken;
+
+use crate::answer::Failure;
+use crate::catalog::Catalog;
+use crate::clock::Clock;
+use crate::config::Config;
+use crate::extraction::Scheduler;
+use crate::plugins::{Directory, Registry, Sites};
+use crate::proxy::Proxy;
+use crate::schedule::Schedule;
+use crate::server::{Accepted, protect};
+
+/// What the routes are made from.
+#[derive(Clone, Debug)]
+pub struct Parts {
+    /// Streams.
+    pub catalog: Catalog,
+    /// Sessions.
+    pub schedule: Schedule,
+    /// Runs.
+    pub scheduler: Scheduler,
+    /// Plugins.
+    pub registry: Registry,
+    /// Sites.
+    pub sites: Sites,
+    /// The plugins directory.
+    pub directory: Arc<Directory>,
+    /// Playback.
+    pub proxy: Proxy,
+    /// `None`: the admin interface is off.
+    pub admin: Option<AdminToken>,
+    /// Wall-clock time.
+    pub clock: Clock,
+    /// Whether the service should get traffic.
+    pub ready: Ready,
+}
+
+/// Whether the service should get traffic; cheap to clone.
+#[derive(Clone, Debug, Default)]
+pub struct Ready(Arc<AtomicBool>);
+
+impl Ready {
+    /// Not while draining.
+    pub fn set(&self, ready: bool) {
+        self.0.store(ready, Ordering::Relaxed);
+    }
+}
+
+#[derive(Clone)]
+struct App {
+    parts: Parts,
+    poll_seconds: u64,
+}
+
+impl FromRef<App> for Catalog {
+    fn from_ref(app: &App) -> Self {
+        app.parts.catalog.clone()
+    }
+}
+
+impl FromRef<App> for Schedule {
+    fn from_ref(app: &App) -> Self {
+        app.parts.schedule.clone()
+    }
+}
+
+impl FromRef<App> for Scheduler {
+    fn from_ref(app: &App) -> Self {
+        app.parts.scheduler.clone()
+    }
+}
+
+impl FromRef<App> for Ready {
+    fn from_ref(app: &App) -> Self {
+        app.parts.ready.clone()
+    }
+}
+
+/// All routes of the main listener.
+pub fn router(parts: Parts, config: &Config, accepted: Accepted) -> Router {
+    let poll_seconds = config.plugins.poll.as_secs();
+    let playback = parts.proxy.clone().routes();
+    let app = App { parts, poll_seconds };
+    let max_body = usize::try_from(config.server.max_body.as_u64()).unwrap_or(usize::MAX);
+    let answers = Router::new()
+        .route("/api/schedule", get(schedule))
+        .route("/api/streams", get(streams::list))
+        .route("/api/streams/refresh", post(streams::refresh))
+        .route("/api/admin/plugins", get(admin::plugins))
+        .route("/api/admin/plugins/reload", post(admin::reload))
+        .route("/healthz", get(healthz))
+        .route("/readyz", get(readyz))
+        .fallback(ui::page)
+        .with_state(app)
+        // Not for playback: a blocking reload or a long segment is no hang.
+        .layer(TimeoutLayer::with_status_code(StatusCode::SERVICE_UNAVAILABLE, config.server.handler_timeout))
+        .layer(RequestBodyLimitLayer::new(max_body));
+    playback
+        .merge(answers)
+        .layer(CatchPanicLayer::custom(|_| {
+            Failure::new(StatusCode::INTERNAL_SERVER_ERROR, "internal", "this should not have happened")
+                .into_response()
+        }))
+        .layer(axum::middleware::from_fn_with_state(accepted, protect))
+}
+
+async fn schedule(State(schedule): State<Schedule>) -> Response {
+    ([(http::header::CACHE_CONTROL, "no-cache")], Json(schedule.document())).into_response()
+}
+
+/// Alive: the process answers.
+async fn healthz() -> Response {
+    Json(serde_json::json!({ "status": "ok" })).into_response()
+}
+
+/// Wants traffic: up and not draining. A site, a mount or a plugin that is
+/// down never makes it unready: then all replicas would leave at once.
+async fn readyz(State(ready): State<Ready>) -> Response {
+    if ready.0.load(Ordering::Relaxed) {
+        Json(serde_json::json!({ "status": "ok" })).into_response()
+    } else {
+        Failure::new(StatusCode::SERVICE_UNAVAILABLE, "draining", "the service is starting or stopping")
+            .into_response()
+    }
+}

@@ -1,0 +1,225 @@
+//! The whole service: every room built from its own part of the
+//! configuration, and run until it is told to stop.
+//!
+//! Bound listeners and the shutdown future are passed in, so that a test runs
+//! the very same service.
+
+use std::future::Future;
+use std::net::SocketAddr;
+use std::sync::Arc;
+
+use anyhow::{Context, Result};
+use axum::Router;
+use axum::routing::get;
+use tokio::net::TcpListener;
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
+
+use crate::api::{self, AdminToken, Ready};
+use crate::catalog::Catalog;
+use crate::clock::Clock;
+use crate::config::Config;
+use crate::extraction::{self, Scheduler};
+use crate::health::Checker;
+use crate::metrics::Metrics;
+use crate::net::{Net, Plain};
+use crate::plugins::{Engine, Hint, Host, Loader, Registry, Sites};
+use crate::proxy::{Links, Proxy};
+use crate::schedule::{self, Fetched, Schedule};
+use crate::server::{self, Accepted};
+
+/// Egress, engine and sites of one process.
+pub(crate) struct Foundation {
+    pub(crate) clock: Clock,
+    pub(crate) metrics: Metrics,
+    pub(crate) net: Net,
+    pub(crate) host: Host,
+    pub(crate) sites: Sites,
+}
+
+pub(crate) fn foundation(config: &Config) -> Result<Foundation> {
+    let clock = Clock::system();
+    let metrics = Metrics::new();
+    let net = Net::new(config.net.clone(), metrics.clone());
+    let engine = Engine::new().map_err(|e| anyhow::anyhow!("the WebAssembly engine: {e:#}"))?;
+    let host = Host::new(engine, &config.plugins, clock.clone(), metrics.clone());
+    let sites = Sites::new(&config.data_dir, net.clone());
+    Ok(Foundation { clock, metrics, net, host, sites })
+}
+
+/// The whole service, built and not yet running.
+pub struct App {
+    config: Config,
+    metrics: Metrics,
+    net: Net,
+    schedule: Schedule,
+    scheduler: Scheduler,
+    router: Router,
+    ready: Ready,
+    stop: CancellationToken,
+    tasks: TaskTracker,
+}
+
+impl std::fmt::Debug for App {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("App").field("config", &self.config).finish_non_exhaustive()
+    }
+}
+
+impl App {
+    /// Builds every room from its own part of the configuration. `address` is
+    /// where the main listener was bound.
+    pub fn build(config: Config, address: SocketAddr) -> Result<Self> {
+        for dir in [config.plugins_dir(), config.sites_dir()] {
+            // A directory that cannot be made now may be mounted later.
+            if let Err(error) = std::fs::create_dir_all(&dir) {
+                tracing::warn!(path = %dir.display(), %error, "directory");
+            }
+        }
+        let Foundation { clock, metrics, net, host, sites } = foundation(&config)?;
+        let links = Links::open(&config.links.key_file, config.links.lifetime, config.links.bucket)?;
+        let admin = match &config.auth.admin_token_file {
+            Some(path) => Some(AdminToken::open(path).with_context(|| path.display().to_string())?),
+            None => None,
+        };
+        let schedule_clock = clock.clone();
+        let schedule = Schedule::open(
+            schedule::Config {
+                jolpica_url: config.schedule.jolpica_url.clone(),
+                interval: config.schedule.interval,
+                interval_near: config.schedule.interval_near,
+            },
+            &config.data_dir,
+            move || schedule_clock.now(),
+        );
+        let catalog = Catalog::new(clock.clone(), config.links.lifetime);
+        let registry = Registry::new(clock.clone());
+        let loader = Loader::new(host.clone(), registry.clone(), sites.clone(), &config);
+        let checker = Checker::new(config.health.clone(), config.relay.clone(), clock.clone());
+        let parts = extraction::Parts {
+            host,
+            registry: registry.clone(),
+            loader: loader.clone(),
+            sites: sites.clone(),
+            checker,
+            catalog: catalog.clone(),
+            clock: clock.clone(),
+            metrics: metrics.clone(),
+        };
+        let hinted = schedule.clone();
+        let scheduler = Scheduler::new(parts, &config, move || hint(&hinted));
+        let by_hand = net.egress(net.policy(&[])).context("the outgoing client")?;
+        let proxy = Proxy::new(links, catalog.clone(), by_hand, &config, clock.clone(), metrics.clone());
+
+        let (stop, tasks, ready) = (CancellationToken::new(), TaskTracker::new(), Ready::default());
+        let (directory, load) = loader
+            .watch(config.plugins_dir(), &config.plugins, stop.clone())
+            .context("the plugins directory cannot be watched")?;
+        tasks.spawn(load);
+        let parts = api::Parts {
+            catalog,
+            schedule: schedule.clone(),
+            scheduler: scheduler.clone(),
+            registry,
+            sites,
+            directory: Arc::new(directory),
+            proxy,
+            admin,
+            clock,
+            ready: ready.clone(),
+        };
+        let router = api::router(parts, &config, Accepted::new(&config, address));
+        Ok(Self { config, metrics, net, schedule, scheduler, router, ready, stop, tasks })
+    }
+
+    /// Serves until `shutdown`, then drains: readiness goes first, answers
+    /// under way may finish within `server.drain`.
+    pub async fn run(
+        self,
+        listener: TcpListener,
+        metrics_listener: Option<TcpListener>,
+        shutdown: impl Future<Output = ()>,
+    ) {
+        self.tasks.spawn(self.scheduler.run(self.stop.clone()));
+        self.tasks.spawn(poll_schedule(self.schedule, self.net, self.config.schedule.max_body.as_u64(), self.stop.clone()));
+        if let Some(listener) = metrics_listener {
+            let app = metrics_router(self.metrics.clone());
+            let (config, metrics, stop) = (self.config.server.clone(), self.metrics.clone(), self.stop.clone());
+            self.tasks.spawn(async move { server::serve(listener, app, &config, metrics, stop).await });
+        }
+        self.ready.set(true);
+        let draining = CancellationToken::new();
+        let serving = server::serve(listener, self.router, &self.config.server, self.metrics, draining.clone());
+        tokio::pin!(serving);
+        tokio::select! {
+            () = &mut serving => {}
+            () = shutdown => {
+                tracing::info!("stopping");
+                self.ready.set(false);
+                self.stop.cancel();
+                draining.cancel();
+                serving.await;
+            }
+        }
+        self.stop.cancel();
+        self.tasks.close();
+        // Calls into guests end by their own deadlines; do not wait for them
+        // longer than for viewers.
+        if tokio::time::timeout(self.config.server.drain, self.tasks.wait()).await.is_err() {
+            tracing::warn!("background tasks were cut");
+        }
+    }
+}
+
+fn hint(schedule: &Schedule) -> Hint {
+    let millis = |at: jiff::Timestamp| u64::try_from(at.as_millisecond()).ok();
+    match schedule.current() {
+        None => Hint::default(),
+        Some(session) => Hint {
+            session: Some(session.id),
+            event_name: Some(session.event),
+            starts_at: millis(session.start),
+            ends_at: millis(session.end),
+        },
+    }
+}
+
+async fn poll_schedule(schedule: Schedule, net: Net, max_body: u64, stop: CancellationToken) {
+    let egress = match net.egress(net.policy(&[])) {
+        Ok(egress) => egress,
+        Err(error) => return tracing::error!(%error, "the schedule has no way out"),
+    };
+    loop {
+        let wait = schedule.next_poll_in();
+        tokio::select! {
+            () = stop.cancelled() => return,
+            () = tokio::time::sleep(wait) => {}
+        }
+        let polled = schedule.poll(|url| {
+            let egress = egress.clone();
+            async move {
+                let response = egress.send(egress.get(url), &Plain, "schedule").await.map_err(|e| e.to_string())?;
+                let status = response.status.as_u16();
+                let body = response.collect(max_body).await.map_err(|e| e.to_string())?;
+                Ok(Fetched { status, body })
+            }
+        });
+        // A source that drips must not hold the service's end.
+        let polled = tokio::select! {
+            () = stop.cancelled() => return,
+            polled = polled => polled,
+        };
+        tracing::info!(changed = polled.changed, error = ?polled.error, "schedule polled");
+    }
+}
+
+fn metrics_router(metrics: Metrics) -> Router {
+    let text = "application/openmetrics-text; version=1.0.0; charset=utf-8";
+    Router::new().route(
+        "/metrics",
+        get(move || {
+            let body = metrics.encode();
+            async move { ([(http::header::CONTENT_TYPE, text)], body) }
+        }),
+    )
+}

@@ -1,0 +1,60 @@
+//! `extract`: one extraction of one site, through the service's own pipeline,
+//! for whoever writes a plugin or a site file.
+
+use std::process::ExitCode;
+use std::sync::Arc;
+
+use anyhow::{Result, bail};
+use serde_json::json;
+
+use super::plugin_file::load_file;
+use crate::app::foundation;
+use crate::config::Config;
+use crate::plugins::{Hint, Site};
+
+pub(super) async fn run(config: Config, key: &str) -> Result<ExitCode> {
+    let parts = foundation(&config)?;
+    let sites = parts.sites.clone();
+    let assumed = key.to_owned();
+    tokio::task::spawn_blocking(move || sites.reload(&[assumed])).await?;
+    let Some(site) = parts.sites.get(key) else {
+        match parts.sites.errors().get(key) {
+            Some(error) => bail!("sites/{key}.toml: {error}"),
+            None => bail!("there is no site {key:?}: expected {}", config.sites_dir().join(format!("{key}.toml")).display()),
+        }
+    };
+    let file = config.plugins_dir().join(format!("{}.wasm", site.plugin));
+    let plugin = load_file(&parts.host, &file, config.plugins.max_file.as_u64()).await?;
+    let (code, document) = match plugin.extract(&parts.host, &site, &Hint::default()).await {
+        Ok(found) => {
+            let streams: Vec<_> = found.streams.iter().map(|stream| describe(&site, stream)).collect();
+            (ExitCode::SUCCESS, json!({ "site": key, "streams": streams, "refused": found.refused }))
+        }
+        Err(error) => (
+            ExitCode::FAILURE,
+            json!({ "site": key, "error": { "code": error.code(), "message": error.to_string() } }),
+        ),
+    };
+    super::print(&serde_json::to_string_pretty(&document)?);
+    Ok(code)
+}
+
+/// For the operator's own eyes: with the upstream's URL, without header
+/// values, which may be secrets.
+fn describe(site: &Arc<Site>, stream: &crate::plugins::Stream) -> serde_json::Value {
+    let headers: Vec<_> =
+        stream.rules.iter().flat_map(|rule| rule.headers.iter().map(|(name, _)| name.as_str())).collect();
+    json!({
+        "id": format!("{}.{}", site.key, stream.id),
+        "url": stream.url,
+        "kind": stream.kind,
+        "label": stream.label,
+        "language": stream.language,
+        "quality": stream.quality,
+        "headers": headers,
+        "use_cookies": stream.use_cookies,
+        "expires_at": stream.expires_at,
+        "protection": stream.protection,
+        "rank": stream.rank,
+    })
+}

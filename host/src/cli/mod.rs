@@ -1,0 +1,138 @@
+//! The command line: one file a subcommand, all of them over the same parts
+//! that `serve` runs.
+
+mod check_plugin;
+mod extract;
+mod link;
+mod plugin_file;
+mod serve;
+
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand, ValueEnum};
+
+use crate::config::{self, Config, LogFormat};
+
+/// Finds live streams on the sites you may use, proves that they play, and
+/// plays them through its own proxy.
+#[derive(Debug, Parser)]
+#[command(version, about)]
+pub struct Cli {
+    /// The configuration; without it f1-streams.toml here, where there is one.
+    #[arg(long, global = true, value_name = "FILE")]
+    config: Option<PathBuf>,
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Run the service.
+    Serve,
+    /// Run one extraction of a site and print what it found as JSON.
+    Extract {
+        /// The site file's stem.
+        site: String,
+    },
+    /// Load a plugin as the service would and print the verdict.
+    CheckPlugin {
+        /// A component; its stem is the plugin's key.
+        file: PathBuf,
+    },
+    /// Seal a URL, or open a link.
+    Link {
+        /// Which route serves it; by the URL's ending where it is not given.
+        #[arg(long, value_enum)]
+        kind: Option<LinkKind>,
+        /// Print what LINK holds: a path that was handed out, or its `url`.
+        #[arg(long, value_name = "LINK", conflicts_with = "url", required_unless_present = "url")]
+        open: Option<String>,
+        /// The upstream URL to seal.
+        url: Option<String>,
+    },
+    /// Print the resolved configuration with the origin of each value.
+    Config {
+        /// Print every key with its documentation and default instead.
+        #[arg(long)]
+        defaults: bool,
+    },
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+enum LinkKind {
+    /// A playlist.
+    Proxy,
+    /// Bytes.
+    Relay,
+}
+
+/// Bad configuration, before anything is bound (sysexits.h: EX_USAGE).
+const EX_USAGE: u8 = 64;
+
+/// Parses the command line, resolves the configuration, runs the command.
+pub fn main() -> ExitCode {
+    let cli = Cli::parse();
+    if let Command::Config { defaults: true } = cli.command {
+        return print(config::DEFAULTS);
+    }
+    let loaded = match Config::load(cli.config.as_deref(), config::environment()) {
+        Ok(loaded) => loaded,
+        Err(error) => {
+            complain(&format!("the configuration is not usable:\n{error}"));
+            return ExitCode::from(EX_USAGE);
+        }
+    };
+    if let Command::Config { .. } = cli.command {
+        return print(&loaded.print());
+    }
+    log(&loaded.config, matches!(cli.command, Command::Serve));
+    let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
+        Ok(runtime) => runtime,
+        Err(error) => {
+            complain(&error.to_string());
+            return ExitCode::FAILURE;
+        }
+    };
+    let config = loaded.config;
+    let result = runtime.block_on(async {
+        match cli.command {
+            Command::Serve => serve::run(config).await,
+            Command::Extract { site } => extract::run(config, &site).await,
+            Command::CheckPlugin { file } => check_plugin::run(config, &file).await,
+            Command::Link { kind, open: Some(link), .. } => link::open(&config, kind, &link).await,
+            Command::Link { kind, url, .. } => link::seal(&config, kind, &url.unwrap_or_default()),
+            Command::Config { .. } => Ok(ExitCode::SUCCESS),
+        }
+    });
+    // A thread stuck on a network mount must not hold the process.
+    runtime.shutdown_timeout(std::time::Duration::from_secs(2));
+    result.unwrap_or_else(|error| {
+        complain(&format!("{error:#}"));
+        ExitCode::FAILURE
+    })
+}
+
+/// Logs go to standard error: standard output is for what was asked for.
+fn log(config: &Config, serving: bool) {
+    use tracing_subscriber::EnvFilter;
+    let filter = if serving { config.log.filter.as_str() } else { "warn" };
+    let filter = EnvFilter::try_new(filter).unwrap_or_else(|_| EnvFilter::new("info"));
+    let builder = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr);
+    match config.log.format {
+        LogFormat::Json => builder.json().init(),
+        LogFormat::Text => builder.with_ansi(false).init(),
+    }
+}
+
+/// Standard output; a closed pipe is the reader's choice.
+fn print(text: &str) -> ExitCode {
+    use std::io::Write;
+    let _ = std::io::stdout().write_all(format!("{}\n", text.trim_end()).as_bytes());
+    ExitCode::SUCCESS
+}
+
+fn complain(text: &str) {
+    use std::io::Write;
+    let _ = std::io::stderr().write_all(format!("f1-streams: {text}\n").as_bytes());
+}

@@ -1,0 +1,41 @@
+//! `serve`: bind → build → run until a signal → drain.
+
+use std::future::Future;
+use std::net::SocketAddr;
+use std::process::ExitCode;
+
+use anyhow::{Context, Result};
+use tokio::net::TcpListener;
+
+use crate::app::App;
+use crate::config::Config;
+
+pub(super) async fn run(config: Config) -> Result<ExitCode> {
+    let listener = bind(config.server.listen, "server.listen").await?;
+    let metrics_listener = match config.metrics.listen {
+        Some(listen) => Some(bind(listen, "metrics.listen").await?),
+        None => None,
+    };
+    let address = listener.local_addr()?;
+    let data_dir = config.data_dir.display().to_string();
+    let app = App::build(config, address)?;
+    tracing::info!(address = %format!("http://{address}"), data_dir, "serving");
+    app.run(listener, metrics_listener, signalled()?).await;
+    Ok(ExitCode::SUCCESS)
+}
+
+async fn bind(listen: SocketAddr, key: &str) -> Result<TcpListener> {
+    TcpListener::bind(listen).await.with_context(|| format!("{key} = {listen} cannot be bound"))
+}
+
+fn signalled() -> Result<impl Future<Output = ()>> {
+    use tokio::signal::unix::{SignalKind, signal};
+    let mut terminate = signal(SignalKind::terminate())?;
+    let mut interrupt = signal(SignalKind::interrupt())?;
+    Ok(async move {
+        tokio::select! {
+            _ = terminate.recv() => {}
+            _ = interrupt.recv() => {}
+        }
+    })
+}

@@ -1,0 +1,194 @@
+//! Single values, their least and most, and pairs that contradict each other.
+
+use super::*;
+
+#[test]
+fn zero_one_and_the_most() {
+    for key in [
+        "server.max_connections",
+        "plugins.limits.requests",
+        "health.concurrency",
+    ] {
+        check(key, "0", "must be above zero");
+        check(key, "1", "");
+        check(key, "1000000", "");
+        check(key, "1000001", "up to 1000000");
+        check(key, "9223372036854775807", "up to 1000000");
+        check(key, "-1", "whole number");
+        check(key, "1.5", "invalid type");
+        check(key, "\"1\"", "invalid type");
+    }
+    check("net.redirects", "0", "");
+    for key in [
+        "server.drain",
+        "plugins.settle",
+        "extraction.refresh_cooldown",
+    ] {
+        check(key, "\"0\"", "");
+        check(key, "0", "");
+        check(key, "\"0s\"", "");
+    }
+    check("plugins.poll", "\"0s\"", "must be above zero");
+    check("plugins.poll", "0", "must be above zero");
+    check("plugins.poll", "\"1ns\"", "");
+    check("plugins.poll", "\"8784h\"", "");
+    check("plugins.poll", "\"8785h\"", "at most 366 days");
+    check(
+        "plugins.poll",
+        "\"99999999999999999999h\"",
+        "not a duration",
+    );
+    check("relay.playlist", "\"0\"", "must be above zero");
+    check("relay.playlist", "1", "");
+    check("relay.playlist", "\"1TiB\"", "");
+    check("relay.playlist", "\"2TiB\"", "at most 1TiB");
+    check(
+        "relay.playlist",
+        "\"99999999999999999999PiB\"",
+        "at most 1TiB",
+    );
+    check("relay.window", "0", "");
+    check("relay.min_rate", "\"0\"", "");
+    check("net.ports", "[]", "");
+    check("net.ports", "[1, 65535]", "");
+    check("net.ports", "[0]", "not a port");
+    check("net.ports", "[65536]", "not a port");
+    check("extraction.jitter", "0", "");
+    check("extraction.jitter", "1.0", "");
+    check("extraction.jitter", "1.01", "between 0 and 1");
+    check("extraction.jitter", "nan", "between 0 and 1");
+}
+
+#[test]
+fn values_that_mean_nothing_are_named() {
+    check("plugins.poll", "5", "needs a unit, such as \"5s\"");
+    check("plugins.poll", "\"-5s\"", "not a duration");
+    check("plugins.poll", "\"5s ago\"", "not a duration");
+    check("plugins.poll", "\"\"", "not a duration");
+    check("plugins.poll", "true", "expected a text such as");
+    check("plugins.poll", "\"1h 30m\"", "");
+    check("relay.playlist", "-1", "not a size");
+    check("relay.playlist", "\"-1\"", "not a size");
+    check("relay.playlist", "\"nan\"", "not a size");
+    check("relay.playlist", "\"2 parsecs\"", "not a size");
+    check(
+        "server.listen",
+        "\"localhost:8080\"",
+        "IP address with a port",
+    );
+    check("server.listen", "\"127.0.0.1\"", "IP address with a port");
+    check("server.listen", "\"[::1]:0\"", "");
+    check("server.listen", "8080", "invalid type");
+    check("metrics.listen", "\"127.0.0.1:9090\"", "");
+    check("metrics.listen", "\"\"", "");
+    check("server.public_url", "\"https://tv.example/f1\"", "");
+    check("server.public_url", "\"https://tv.example/?a=1\"", "query");
+    check("server.public_url", "\"https://tv.example/#a\"", "fragment");
+    check(
+        "server.public_url",
+        "\"ftp://tv.example/\"",
+        "http:// or https://",
+    );
+    check("server.public_url", "\"tv.example\"", "not a URL");
+    check(
+        "server.public_url",
+        "\"https://me:pw@tv.example/\"",
+        "password",
+    );
+    check(
+        "server.hosts",
+        "[\"TV.example.\", \"10.0.0.7\", \"[::1]\"]",
+        "",
+    );
+    check(
+        "server.hosts",
+        "[\"tv.example:8080\"]",
+        "without scheme, port",
+    );
+    check(
+        "server.hosts",
+        "[\"http://tv.example\"]",
+        "without scheme, port",
+    );
+    check("server.hosts", "[\"*\"]", "not a host name");
+    check("server.hosts", "[\"\"]", "not a host name");
+    check(
+        "net.allow_addresses",
+        "[\"10.0.0.0/33\"]",
+        "not an address or network",
+    );
+    check(
+        "net.allow_addresses",
+        "[\"example.org\"]",
+        "not an address or network",
+    );
+    check(
+        "net.hosts",
+        "{ \"a.test\" = \"b.test\" }",
+        "not an IP address",
+    );
+    check(
+        "net.hosts",
+        "{ \"a.test\" = \"10.0.0.1\", \"A.test\" = \"10.0.0.2\" }",
+        "twice",
+    );
+    check("net.user_agent", "\"a\\nb\"", "printable ASCII");
+    check("auth.viewers", "\"token\"", "not available in this version");
+    check(
+        "auth.viewers",
+        "\"forward\"",
+        "not available in this version",
+    );
+    check(
+        "auth.viewers",
+        "\"all\"",
+        "neither \"loopback\" nor \"open\"",
+    );
+    check(
+        "plugins.grants",
+        "\"explicit\"",
+        "not available in this version",
+    );
+    check(
+        "redis.url",
+        "\"redis://h\"",
+        "not available in this version",
+    );
+    check("log.filter", "\"info,f1_streams::plugins=debug\"", "");
+    check("log.filter", "\"f1_streams=loud\"", "loud");
+    check("log.format", "\"xml\"", "neither");
+    check("data_dir", "\"\"", "must be a path");
+}
+
+#[test]
+fn values_that_contradict_each_other_are_named() {
+    check(
+        "server.listen",
+        "\"0.0.0.0:8080\"",
+        "set auth.viewers = \"open\"",
+    );
+    check(
+        "metrics.listen",
+        "\"127.0.0.1:8080\"",
+        "a port of their own",
+    );
+    check("links.bucket", "\"7h\"", "longer than links.lifetime");
+    check("links.lifetime", "\"1m\"", "longer than links.lifetime");
+    check("links.bucket", "\"6h\"", "");
+    check(
+        "schedule.interval",
+        "\"30m\"",
+        "longer than schedule.interval",
+    );
+    check(
+        "plugins.limits.body",
+        "\"64MiB\"",
+        "more than plugins.limits.bytes",
+    );
+    check("cache_dir", "\"data\"", "a directory of its own");
+    let open = "[auth]\nviewers = \"open\"\n[server]\nlisten = \"0.0.0.0:80\"\n";
+    assert_eq!(problems(from_file(open)), Vec::<String>::new());
+    // Port 0 is a port of its own.
+    let free = "[metrics]\nlisten = \"127.0.0.1:0\"\n[server]\nlisten = \"127.0.0.1:0\"\n";
+    assert_eq!(problems(from_file(free)), Vec::<String>::new());
+}

@@ -1,0 +1,222 @@
+//! When each site runs, and what becomes of its outcome.
+//!
+//! One task per site wakes on the site's own interval (jittered), when its
+//! plugin or its file changed, and when a viewer asked for a refresh. A run is
+//! extract → health → one write into the catalog. A failure leaves the last
+//! good list where it is and decides when to try again. No request of a viewer
+//! runs anything here: it only raises a signal that all sites share.
+
+mod run;
+
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use jiff::Timestamp;
+use tokio::sync::{Semaphore, watch};
+use tokio::task::JoinSet;
+use tokio::time::Instant;
+use tokio_util::sync::CancellationToken;
+
+pub use run::LastRun;
+
+use crate::catalog::Catalog;
+use crate::clock::Clock;
+use crate::config;
+use crate::health::Checker;
+use crate::metrics::Metrics;
+use crate::plugins::{Hint, Host, Loader, Registry, Sites};
+
+/// Everything a run needs.
+#[derive(Clone, Debug)]
+pub struct Parts {
+    /// What calls into plugins share.
+    pub host: Host,
+    /// Current plugins.
+    pub registry: Registry,
+    /// Told how calls end.
+    pub loader: Loader,
+    /// Who runs.
+    pub sites: Sites,
+    /// Whether what they found plays.
+    pub checker: Checker,
+    /// Where it goes.
+    pub catalog: Catalog,
+    /// Wall-clock time.
+    pub clock: Clock,
+    /// Counters.
+    pub metrics: Metrics,
+}
+
+/// The scheduler; cheap to clone.
+#[derive(Clone)]
+pub struct Scheduler(Arc<Inner>);
+
+struct Inner {
+    parts: Parts,
+    config: config::Extraction,
+    health_interval: Duration,
+    poll: Duration,
+    hint: Box<dyn Fn() -> Hint + Send + Sync>,
+    places: Semaphore,
+    /// Raised by viewers.
+    refresh: watch::Sender<u64>,
+    /// Raised when a site file changed.
+    sites_changed: watch::Sender<u64>,
+    last_refresh: Mutex<Option<Instant>>,
+    runs: Mutex<BTreeMap<String, SiteRuns>>,
+}
+
+/// What is known of a site's runs.
+#[derive(Clone, Debug, Default)]
+pub struct SiteRuns {
+    /// The last one that ended.
+    pub last: Option<LastRun>,
+    /// When the next one is due.
+    pub next: Option<Timestamp>,
+}
+
+impl std::fmt::Debug for Scheduler {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Scheduler")
+    }
+}
+
+impl Scheduler {
+    /// Nothing runs before [`Scheduler::run`]. `hint` names the session that
+    /// extractors are asked for.
+    pub fn new(
+        parts: Parts,
+        config: &config::Config,
+        hint: impl Fn() -> Hint + Send + Sync + 'static,
+    ) -> Self {
+        Self(Arc::new(Inner {
+            parts,
+            places: Semaphore::new(config.extraction.concurrency),
+            config: config.extraction.clone(),
+            health_interval: config.health.interval,
+            poll: config.plugins.poll,
+            hint: Box::new(hint),
+            refresh: watch::Sender::new(0),
+            sites_changed: watch::Sender::new(0),
+            last_refresh: Mutex::default(),
+            runs: Mutex::default(),
+        }))
+    }
+
+    /// Asks every site to run now. Requests within
+    /// `extraction.refresh_cooldown` of the last one change nothing and learn
+    /// how long it still lasts.
+    pub fn refresh(&self) -> Result<(), Duration> {
+        let mut last = self.0.last_refresh.lock().unwrap_or_else(PoisonError::into_inner);
+        let cooldown = self.0.config.refresh_cooldown;
+        if let Some(left) = last.and_then(|at| cooldown.checked_sub(at.elapsed())).filter(|l| !l.is_zero()) {
+            self.0.parts.metrics.limit("extraction.refresh_cooldown");
+            return Err(left);
+        }
+        *last = Some(Instant::now());
+        self.0.refresh.send_modify(|n| *n += 1);
+        Ok(())
+    }
+
+    /// What is known of every site's runs.
+    pub fn runs(&self) -> BTreeMap<String, SiteRuns> {
+        self.runs_lock().clone()
+    }
+
+    fn runs_lock(&self) -> std::sync::MutexGuard<'_, BTreeMap<String, SiteRuns>> {
+        self.0.runs.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Runs sites until `stop`; returns when every site's task has ended.
+    pub async fn run(self, stop: CancellationToken) {
+        let mut plugins = self.0.parts.registry.changes();
+        let mut tasks = JoinSet::new();
+        let mut running: BTreeMap<String, tokio::task::AbortHandle> = BTreeMap::new();
+        loop {
+            let (sites, keys) = (self.0.parts.sites.clone(), self.0.parts.registry.keys());
+            let reloaded = tokio::task::spawn_blocking(move || sites.reload(&keys)).await;
+            if matches!(reloaded, Ok(true)) {
+                self.0.sites_changed.send_modify(|n| *n += 1);
+            }
+            while tasks.try_join_next().is_some() {}
+            running.retain(|_, task| !task.is_finished());
+            for site in self.0.parts.sites.all().into_iter().filter(|site| site.enabled) {
+                if !running.contains_key(&site.key) {
+                    let task = self.clone().site(site.key.clone(), stop.clone());
+                    running.insert(site.key.clone(), tasks.spawn(task));
+                }
+            }
+            tokio::select! {
+                () = stop.cancelled() => break,
+                () = tokio::time::sleep(self.0.poll) => {}
+                _ = plugins.changed() => {}
+            }
+        }
+        // Runs end by their own deadlines; a dropped call is not an ended one.
+        while tasks.join_next().await.is_some() {}
+    }
+
+    /// One site's task: ends when the site is gone, disabled, or at `stop`.
+    async fn site(self, key: String, stop: CancellationToken) {
+        let inner = &self.0;
+        let mut refresh = inner.refresh.subscribe();
+        let mut plugins = inner.parts.registry.changes();
+        let mut sites = inner.sites_changed.subscribe();
+        let mut failures = 0;
+        loop {
+            let Some(site) = inner.parts.sites.get(&key).filter(|site| site.enabled) else { break };
+            let Some((generation, number)) = inner.parts.registry.current(&site.plugin) else {
+                self.runs_lock().insert(key.clone(), SiteRuns::default());
+                let gone = tokio::select! {
+                    () = stop.cancelled() => break,
+                    _ = plugins.changed() => false,
+                    _ = sites.changed() => false,
+                };
+                if gone { break } else { continue }
+            };
+            let run = {
+                let Ok(_place) = inner.places.acquire().await else { break };
+                run::once(&inner.parts, &site, &generation, number, &(inner.hint)()).await
+            };
+            failures = if run.failed() { failures + 1 } else { 0 };
+            let wait = run.wait(&site, failures, &inner.config, inner.parts.clock.now());
+            let not_before = run.not_before();
+            let next = Instant::now() + wait;
+            let next_at = inner.parts.clock.now().checked_add(wait).ok();
+            self.runs_lock().insert(key.clone(), SiteRuns { last: Some(run.last), next: next_at });
+            refresh.mark_unchanged();
+
+            // Until the next run, keep the streams' health fresh.
+            loop {
+                let check_at = Instant::now() + inner.health_interval;
+                tokio::select! {
+                    () = stop.cancelled() => return,
+                    () = tokio::time::sleep_until(next) => break,
+                    _ = refresh.changed() => match not_before {
+                        // The site said when to come back; viewers wait, too.
+                        Some(until) if Instant::now() < until => {}
+                        _ => break,
+                    },
+                    _ = plugins.changed() => {
+                        let now = inner.parts.registry.current(&site.plugin).map(|(_, number)| number);
+                        if now != Some(number) { break }
+                    }
+                    _ = sites.changed() => {
+                        let now = inner.parts.sites.get(&key);
+                        if now.is_none_or(|now| !Arc::ptr_eq(&now, &site)) { break }
+                    }
+                    () = tokio::time::sleep_until(check_at) => {
+                        let entries = inner.parts.catalog.snapshot().of_site(&key);
+                        let checked = inner.parts.checker.check_all(entries).await;
+                        inner.parts.catalog.set_health(checked);
+                    }
+                }
+            }
+        }
+        if inner.parts.sites.get(&key).is_none_or(|site| !site.enabled) {
+            inner.parts.catalog.publish(&key, Vec::new());
+            self.runs_lock().remove(&key);
+        }
+    }
+}

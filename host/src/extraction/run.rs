@@ -1,0 +1,159 @@
+//! One run of one site: extract → health → one write into the catalog.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use jiff::Timestamp;
+use tokio::time::Instant;
+
+use super::Parts;
+use crate::catalog::{Entry, Health};
+use crate::config;
+use crate::net::Profile;
+use crate::plugins::{CallError, ExtractError, Extraction, Generation, Hint, Refused, Site};
+
+/// A run that ended, for the admin.
+#[derive(Clone, Debug, serde::Serialize)]
+pub struct LastRun {
+    /// When it began.
+    pub started_at: Timestamp,
+    /// How long it took, health checks included, in milliseconds.
+    pub duration_ms: u64,
+    /// `ok` or a stable code.
+    pub outcome: &'static str,
+    /// What went wrong.
+    pub message: Option<String>,
+    /// How many streams are listed now.
+    pub streams: usize,
+    /// Records that the host refused.
+    pub refused: Vec<Refused>,
+    /// The plugin's generation that ran.
+    pub generation: u64,
+}
+
+/// A run's outcome and what it means for the next one.
+pub(super) struct Run {
+    pub(super) last: LastRun,
+    error: Option<CallError>,
+    /// The earliest expiry among the streams found.
+    expires: Option<Timestamp>,
+}
+
+/// New URLs are looked for this long before the old ones expire: an
+/// extraction, a health check and a player's reload fit in.
+const AHEAD: Duration = Duration::from_secs(45);
+/// However soon URLs expire, a site is not run more often than this.
+const MIN_INTERVAL: Duration = Duration::from_secs(15);
+
+pub(super) async fn once(
+    parts: &Parts,
+    site: &Arc<Site>,
+    generation: &Generation,
+    number: u64,
+    hint: &Hint,
+) -> Run {
+    let started_at = parts.clock.now();
+    let clock = Instant::now();
+    let result = generation.extract(&parts.host, site, hint).await;
+    parts.loader.report(&site.plugin, number, result.as_ref().map(|_| ())).await;
+    let mut refused = Vec::new();
+    let mut expires = None;
+    let error = match result {
+        Ok(found) => {
+            refused.clone_from(&found.refused);
+            expires = found.streams.iter().filter_map(|stream| stream.expires_at).min();
+            publish(parts, site, found).await;
+            None
+        }
+        Err(error) => {
+            // The site works and has nothing: that is an answer, not a failure.
+            if matches!(error, CallError::Guest(ExtractError::NotFound)) {
+                parts.catalog.publish(&site.key, Vec::new());
+            }
+            Some(error)
+        }
+    };
+    for record in &refused {
+        tracing::warn!(site = site.key, stream = record.id, code = record.code, "stream refused: {}", record.message);
+    }
+    let last = LastRun {
+        started_at,
+        duration_ms: u64::try_from(clock.elapsed().as_millis()).unwrap_or(u64::MAX),
+        outcome: error.as_ref().map_or("ok", CallError::code),
+        message: error.as_ref().map(ToString::to_string),
+        streams: parts.catalog.snapshot().of_site(&site.key).len(),
+        refused,
+        generation: number,
+    };
+    tracing::info!(
+        site = site.key,
+        outcome = last.outcome,
+        message = last.message,
+        streams = last.streams,
+        duration_ms = last.duration_ms,
+        "extraction"
+    );
+    Run { last, error, expires }
+}
+
+async fn publish(parts: &Parts, site: &Arc<Site>, found: Extraction) {
+    let before = parts.catalog.snapshot();
+    let found_at = parts.clock.now();
+    let entries = found.streams.into_iter().map(|stream| {
+        let id = format!("{}.{}", site.key, stream.id);
+        let health = before.get(&id).map(|entry| entry.health.clone()).unwrap_or_default();
+        let profile = Profile {
+            rules: stream.rules.clone(),
+            jar: stream.use_cookies.then(|| site.jar.clone()),
+        };
+        Arc::new(Entry {
+            id,
+            site: site.key.clone(),
+            stream,
+            profile: Arc::new(profile),
+            egress: site.egress.clone(),
+            health,
+            found_at,
+        })
+    });
+    let checked: Vec<(Arc<Entry>, Health)> = parts.checker.check_all(entries.collect()).await;
+    let entries = checked.into_iter().map(|(entry, health)| Entry { health, ..Entry::clone(&entry) });
+    parts.catalog.publish(&site.key, entries.collect());
+}
+
+impl Run {
+    pub(super) fn failed(&self) -> bool {
+        !matches!(self.error, None | Some(CallError::Guest(ExtractError::NotFound)))
+    }
+
+    /// A site that said when to come back is not asked before.
+    pub(super) fn not_before(&self) -> Option<Instant> {
+        match self.error {
+            Some(CallError::Guest(ExtractError::RateLimited(Some(wait)))) => Some(Instant::now() + wait),
+            _ => None,
+        }
+    }
+
+    /// How long until the next run.
+    pub(super) fn wait(
+        &self,
+        site: &Site,
+        failures: u32,
+        config: &config::Extraction,
+        now: Timestamp,
+    ) -> Duration {
+        let interval = site.interval.unwrap_or(config.interval);
+        let mut wait = interval.mul_f64(1.0 + config.jitter * (2.0 * rand::random::<f64>() - 1.0));
+        if failures > 1 {
+            wait = wait.saturating_mul(1 << (failures - 1).min(10)).min(config.backoff_max.max(interval));
+        }
+        if let Some(CallError::Guest(ExtractError::RateLimited(Some(asked)))) = self.error {
+            wait = wait.max(asked.min(config.backoff_max));
+        }
+        if let Some(expires) = self.expires {
+            let left = Duration::try_from(expires.duration_since(now)).unwrap_or_default();
+            wait = wait.min(left.saturating_sub(AHEAD).max(MIN_INTERVAL.min(interval)));
+        }
+        wait
+    }
+}

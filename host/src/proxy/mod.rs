@@ -1,0 +1,209 @@
+//! Playback: links in, bytes out.
+//!
+//! `/streams/{id}/master.m3u8` and `/proxy` answer rewritten playlists,
+//! `/relay` pipes bytes. What a link means is looked up in the catalog: the
+//! stream's current URL, its request profile, its site's way out. This room
+//! does not know how a URL was found, and nothing it answers names an
+//! upstream, a header value or a cookie.
+
+mod links;
+mod playlist;
+mod relay;
+
+use std::collections::HashMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use axum::Router;
+use axum::extract::{Path, RawQuery, State};
+use axum::response::{IntoResponse, Response};
+use axum::routing::get;
+use http::{HeaderMap, Method};
+use url::Url;
+
+pub use links::{KeyError, Kind, Link, LinkError, Links, Route};
+
+use crate::answer::Failure;
+use crate::catalog::{Catalog, Entry};
+use crate::clock::Clock;
+use crate::config;
+use crate::metrics::Metrics;
+use crate::net::{Egress, Profile};
+
+/// Streams whose renditions are remembered; the others learn them again.
+const MAX_STREAMS: u64 = 4096;
+/// Without a viewer for this long, a stream's renditions are forgotten.
+const IDLE: Duration = Duration::from_secs(3600);
+
+/// The playback routes; cheap to clone.
+#[derive(Clone, Debug)]
+pub struct Proxy(Arc<Inner>);
+
+#[derive(Debug)]
+struct Inner {
+    links: Links,
+    catalog: Catalog,
+    /// For links sealed by hand: the policy of `[net]`, no profile.
+    by_hand: Egress,
+    config: config::Relay,
+    clock: Clock,
+    metrics: Metrics,
+    /// Path prefix of `server.public_url`.
+    prefix: String,
+    /// Stream id → rendition key → current upstream URL.
+    renditions: moka::sync::Cache<String, Arc<HashMap<String, Url>>>,
+}
+
+/// Where one request goes.
+#[derive(Clone, Debug)]
+struct Upstream {
+    /// The catalog's id; empty for a link sealed by hand.
+    stream: String,
+    url: Url,
+    egress: Egress,
+    profile: Arc<Profile>,
+}
+
+/// The stable playback entry of a stream, without prefix.
+pub fn play_path(id: &str) -> String {
+    format!("/streams/{id}/master.m3u8")
+}
+
+impl Proxy {
+    /// Nothing is fetched before the first request.
+    pub fn new(
+        links: Links,
+        catalog: Catalog,
+        by_hand: Egress,
+        config: &config::Config,
+        clock: Clock,
+        metrics: Metrics,
+    ) -> Self {
+        let prefix = config.server.public_url.as_ref().map(|url| url.path().trim_end_matches('/').to_owned());
+        Self(Arc::new(Inner {
+            links,
+            catalog,
+            by_hand,
+            config: config.relay.clone(),
+            clock,
+            metrics,
+            prefix: prefix.unwrap_or_default(),
+            renditions: moka::sync::Cache::builder().max_capacity(MAX_STREAMS).time_to_idle(IDLE).build(),
+        }))
+    }
+
+    /// The path that stands before every path handed out.
+    pub fn prefix(&self) -> &str {
+        &self.0.prefix
+    }
+
+    /// The routes. GET routes answer HEAD, too.
+    pub fn routes(self) -> Router {
+        Router::new()
+            .route("/streams/{id}/master.m3u8", get(master))
+            .route("/proxy", get(proxy))
+            .route("/proxy/{name}", get(proxy))
+            .route("/relay", get(relay))
+            .route("/relay/{name}", get(relay))
+            .with_state(self)
+    }
+
+    fn upstream_of(&self, entry: &Entry) -> Upstream {
+        Upstream {
+            stream: entry.id.clone(),
+            url: entry.stream.url.clone(),
+            egress: entry.egress.clone(),
+            profile: entry.profile.clone(),
+        }
+    }
+
+    /// The way to a resource link's URL, by its stream's profile.
+    fn upstream_for(&self, stream: &str, url: &str) -> Result<Upstream, Failure> {
+        let url = Url::parse(url).map_err(|_| Failure::link())?;
+        if stream.is_empty() {
+            let egress = self.0.by_hand.clone();
+            return Ok(Upstream { stream: String::new(), url, egress, profile: Arc::default() });
+        }
+        let entry = self.0.catalog.resolve(stream).ok_or_else(Failure::stream_gone)?;
+        Ok(Upstream { url, ..self.upstream_of(&entry) })
+    }
+
+    fn open(&self, route: Route, name: Option<&str>, query: &Query) -> Result<Link, Failure> {
+        let opened = self.0.links.open_link(route, name, &query.link, self.0.clock.now());
+        opened.map_err(|error| {
+            self.0.metrics.limit("links.refused");
+            tracing::debug!(?route, cause = error.0, "link refused");
+            Failure::link()
+        })
+    }
+}
+
+/// The query of `/proxy` and `/relay`: one `url`, and on `/proxy` the HLS
+/// delivery directives (RFC 8216bis, section 6.2.5). Anything unknown or
+/// repeated is refused, so that one resource has one address.
+#[derive(Debug, Default)]
+struct Query {
+    link: String,
+    /// As they came, in order.
+    directives: Vec<(String, String)>,
+}
+
+impl Query {
+    fn parse(query: Option<&str>) -> Result<Self, Failure> {
+        let mut link = None;
+        let mut directives: Vec<(String, String)> = Vec::new();
+        for (name, value) in url::form_urlencoded::parse(query.unwrap_or_default().as_bytes()) {
+            let fresh = if name == "url" {
+                link.replace(value.into_owned()).is_none()
+            } else {
+                let new = directives.iter().all(|(other, _)| *other != name);
+                let known = name.starts_with("_HLS_") && name.len() < 64 && value.len() < 256;
+                directives.push((name.into_owned(), value.into_owned()));
+                known && new
+            };
+            if !fresh {
+                return Err(Failure::link());
+            }
+        }
+        Ok(Self { link: link.ok_or_else(Failure::link)?, directives })
+    }
+}
+
+async fn master(State(proxy): State<Proxy>, Path(id): Path<String>) -> Result<Response, Failure> {
+    let entry = proxy.0.catalog.resolve(&id).ok_or_else(Failure::stream_gone)?;
+    playlist::master(&proxy, &entry).await
+}
+
+async fn proxy(
+    State(proxy): State<Proxy>,
+    name: Option<Path<String>>,
+    RawQuery(query): RawQuery,
+) -> Result<Response, Failure> {
+    let query = Query::parse(query.as_deref())?;
+    match proxy.open(Route::Proxy, name.as_deref().map(String::as_str), &query)? {
+        Link::Rendition { stream, rendition, variables } => {
+            playlist::rendition(&proxy, &stream, &rendition, &variables, &query.directives).await
+        }
+        Link::Resource { stream, url, .. } => {
+            let upstream = proxy.upstream_for(&stream, &url)?;
+            playlist::resource(&proxy, &upstream, &query.directives).await
+        }
+    }
+}
+
+async fn relay(
+    State(proxy): State<Proxy>,
+    name: Option<Path<String>>,
+    RawQuery(query): RawQuery,
+    method: Method,
+    headers: HeaderMap,
+) -> Result<Response, Failure> {
+    let query = Query::parse(query.as_deref())?;
+    if !query.directives.is_empty() {
+        return Err(Failure::link());
+    }
+    let link = proxy.open(Route::Relay, name.as_deref().map(String::as_str), &query)?;
+    let Link::Resource { stream, kind, url, .. } = &link else { return Err(Failure::link()) };
+    let upstream = proxy.upstream_for(stream, url)?;
+    Ok(relay::resource(&proxy, &upstream, *kind, &link.name(), &method, &headers).await.into_response())
+}

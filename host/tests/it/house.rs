@@ -1,0 +1,238 @@
+//! One running service with its own testbed, directories and client.
+
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
+
+use f1_streams::app::App;
+use f1_streams::config::Config;
+use f1_streams_testbed::{Options, Testbed};
+use reqwest::{Client, Method, StatusCode};
+use serde_json::Value;
+use tokio::net::TcpListener;
+use tokio::task::JoinHandle;
+use tokio_util::sync::CancellationToken;
+
+/// `data_dir/plugins` is polled this often in tests.
+pub(crate) const POLL: Duration = Duration::from_millis(300);
+
+pub(crate) struct House {
+    pub(crate) testbed: Testbed,
+    pub(crate) base: String,
+    pub(crate) address: SocketAddr,
+    pub(crate) token: String,
+    pub(crate) client: Client,
+    pub(crate) dir: tempfile::TempDir,
+    stop: CancellationToken,
+    task: Option<JoinHandle<()>>,
+}
+
+/// The plugin as `cargo xtask build-plugins` made it: what ships is tested.
+pub(crate) fn site_a_wasm() -> PathBuf {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../target/plugins/site-a.wasm");
+    assert!(path.exists(), "{} is missing: run `cargo xtask build-plugins`", path.display());
+    path
+}
+
+impl House {
+    /// With site A's plugin and site in place.
+    pub(crate) async fn start() -> Self {
+        Self::start_with("", "/event/live").await
+    }
+
+    /// `extra` is TOML put before the sections of the configuration.
+    pub(crate) async fn start_with(extra: &str, event_path: &str) -> Self {
+        let house = Self::empty(extra).await;
+        house.add_site("site-a", event_path);
+        std::fs::copy(site_a_wasm(), house.plugin("site-a")).unwrap();
+        house
+    }
+
+    /// Without any plugin or site.
+    pub(crate) async fn empty(extra: &str) -> Self {
+        let testbed = Testbed::start(Options::default()).await.unwrap();
+        let dir = tempfile::tempdir().unwrap();
+        Self::open(testbed, dir, extra).await
+    }
+
+    async fn open(testbed: Testbed, dir: tempfile::TempDir, extra: &str) -> Self {
+        let config = Config::from_toml(&Self::toml(&testbed, extra), dir.path()).unwrap().config;
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let address = listener.local_addr().unwrap();
+        let app = App::build(config, address).unwrap();
+        let stop = CancellationToken::new();
+        let shutdown = stop.clone().cancelled_owned();
+        let task = tokio::spawn(app.run(listener, None, shutdown));
+        let token = std::fs::read_to_string(dir.path().join("data/admin.token")).unwrap().trim().to_owned();
+        let client = Client::builder().no_proxy().redirect(reqwest::redirect::Policy::none()).build().unwrap();
+        Self { testbed, base: format!("http://{address}"), address, token, client, dir, stop, task: Some(task) }
+    }
+
+    /// What this house runs on.
+    pub(crate) fn config_text(&self) -> String {
+        Self::toml(&self.testbed, "")
+    }
+
+    fn toml(testbed: &Testbed, extra: &str) -> String {
+        let info = testbed.info();
+        let hosts: String = info.hosts.iter().map(|(name, ip)| format!("\"{name}\" = \"{ip}\"\n")).collect();
+        format!(
+            r#"
+                {extra}
+                [metrics]
+                listen = ""
+                [net]
+                ports = {ports:?}
+                allow_addresses = ["127.0.0.3/32"]
+                [net.hosts]
+                {hosts}
+                [plugins]
+                poll = "300ms"
+                settle = "50ms"
+                [plugins.limits]
+                wall = "3s"
+                [schedule]
+                jolpica_url = "{jolpica}"
+                [server]
+                drain = "1s"
+            "#,
+            // 8080 stays allowed, so that a refused address is not refused for its port.
+            ports = info.ports.iter().copied().chain([80, 8080]).collect::<Vec<_>>(),
+            jolpica = info.jolpica,
+        )
+    }
+
+    /// Stops the service and starts it again on the same directories.
+    pub(crate) async fn restart(mut self) -> Self {
+        self.stop.cancel();
+        self.task.take().unwrap().await.unwrap();
+        let testbed = Testbed::start(Options::default()).await.unwrap();
+        let dir = std::mem::replace(&mut self.dir, tempfile::tempdir().unwrap());
+        Self::open(testbed, dir, "").await
+    }
+
+    /// Where a plugin's file goes.
+    pub(crate) fn plugin(&self, key: &str) -> PathBuf {
+        self.dir.path().join(format!("data/plugins/{key}.wasm"))
+    }
+
+    /// Drops a plugin as an operator would: written beside, renamed.
+    pub(crate) fn drop_plugin(&self, key: &str, bytes: &[u8]) {
+        let beside = self.plugin(key).with_extension("tmp");
+        std::fs::write(&beside, bytes).unwrap();
+        std::fs::rename(beside, self.plugin(key)).unwrap();
+    }
+
+    /// A site file that grants what the testbed's site needs.
+    pub(crate) fn add_site(&self, key: &str, event_path: &str) {
+        let base = &self.testbed.info().site_a;
+        let port = |name: &str| {
+            let url = if name == "cdn" { self.testbed.info().cdn.clone() } else { String::new() };
+            url.rsplit_once(':').map(|(_, port)| port.to_owned()).unwrap_or_default()
+        };
+        let cdn = port("cdn");
+        // The redirecting hosts' ports are not told apart: grant each name on all.
+        let grants: Vec<String> = self
+            .testbed
+            .info()
+            .ports
+            .iter()
+            .flat_map(|port| ["go", "edge"].map(|name| format!("\"http://{name}.test:{port}\"")))
+            .chain([format!("\"http://cdn.test:{cdn}\"")])
+            .collect();
+        let text = format!(
+            r#"
+                plugin = "site-a"
+                base_url = "{base}"
+                allow_hosts = [{grants}]
+                allow_addresses = ["127.0.0.2/32"]
+                [headers]
+                X-Requested-With = "XMLHttpRequest"
+                [settings]
+                event_path = "{event_path}"
+                [settings.media_headers]
+                Referer = "{base}/"
+                Origin = "{base}"
+            "#,
+            grants = grants.join(", "),
+        );
+        std::fs::write(self.dir.path().join(format!("data/sites/{key}.toml")), text).unwrap();
+    }
+
+    /// A GET of a path of the service.
+    pub(crate) async fn get(&self, path: &str) -> reqwest::Response {
+        self.client.get(format!("{}{path}", self.base)).send().await.unwrap()
+    }
+
+    pub(crate) async fn text(&self, path: &str) -> String {
+        let response = self.get(path).await;
+        assert_eq!(response.status(), StatusCode::OK, "{path}");
+        response.text().await.unwrap()
+    }
+
+    pub(crate) async fn json(&self, path: &str) -> Value {
+        serde_json::from_str(&self.text(path).await).unwrap()
+    }
+
+    /// A request with the admin's token.
+    pub(crate) async fn admin(&self, method: Method, path: &str) -> Value {
+        let request = self.client.request(method, format!("{}{path}", self.base)).bearer_auth(&self.token);
+        let response = request.send().await.unwrap();
+        assert!(response.status().is_success(), "{path}: {}", response.status());
+        serde_json::from_slice(&response.bytes().await.unwrap()).unwrap()
+    }
+
+    /// One plugin as the admin sees it.
+    pub(crate) async fn plugin_status(&self, key: &str) -> Value {
+        let all = self.admin(Method::GET, "/api/admin/plugins").await;
+        all["plugins"].as_array().unwrap().iter().find(|p| p["key"] == key).cloned().unwrap_or_default()
+    }
+
+    /// Asks again until `done` answers, for at most 20 s.
+    pub(crate) async fn wait<T>(&self, what: &str, mut done: impl AsyncFnMut(&Self) -> Option<T>) -> T {
+        let began = Instant::now();
+        loop {
+            if let Some(value) = done(self).await {
+                return value;
+            }
+            if began.elapsed() > Duration::from_secs(20) {
+                let plugins = self.admin(Method::GET, "/api/admin/plugins").await;
+                panic!("waited in vain for {what}; plugins: {plugins:#}");
+            }
+            tokio::time::sleep(Duration::from_millis(50)).await;
+        }
+    }
+
+    /// The first stream that is up.
+    pub(crate) async fn stream(&self) -> Value {
+        self.wait("a stream that is up", async |house| {
+            let list = house.json("/api/streams").await;
+            list["streams"].as_array().unwrap().iter().find(|s| s["state"] == "up").cloned()
+        })
+        .await
+    }
+
+    /// The path of the first variant, and the text of the multivariant playlist.
+    pub(crate) async fn variant(&self) -> (String, String) {
+        let stream = self.stream().await;
+        let master = self.text(stream["play_url"].as_str().unwrap()).await;
+        (uri_lines(&master)[0].clone(), master)
+    }
+
+    /// The paths of the segments of a media playlist, newest last.
+    pub(crate) async fn segments(&self) -> Vec<String> {
+        let (variant, _) = self.variant().await;
+        uri_lines(&self.text(&variant).await)
+    }
+}
+
+impl Drop for House {
+    fn drop(&mut self) {
+        self.stop.cancel();
+    }
+}
+
+/// Lines of a playlist that are URIs.
+pub(crate) fn uri_lines(playlist: &str) -> Vec<String> {
+    playlist.lines().filter(|line| !line.is_empty() && !line.starts_with('#')).map(str::to_owned).collect()
+}

@@ -1,0 +1,15 @@
+//! The whole service against the simulated internet: a real listener, real
+//! plugins, a real client. One binary, so that it links once.
+
+#![allow(clippy::unwrap_used, reason = "a test that panics has failed")]
+#![allow(clippy::disallowed_methods, reason = "tests make clients of their own")]
+
+mod command_line;
+mod contract;
+mod guests;
+mod house;
+mod playback;
+mod plugins;
+mod rules;
+mod schedule;
+mod viewers;

@@ -1,0 +1,170 @@
+//! From a site's page to media, through links.
+
+use std::time::{Duration, Instant};
+
+use f1_streams_testbed::{Faults, Role};
+use reqwest::StatusCode;
+use reqwest::header::{CONTENT_RANGE, CONTENT_TYPE, RANGE};
+
+use crate::house::{House, uri_lines};
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_site_becomes_a_stream_whose_newest_segment_is_media() {
+    let house = House::start().await;
+    let stream = house.stream().await;
+    assert_eq!(stream["id"], "site-a.main");
+    assert_eq!(stream["health"]["level"], 3);
+    assert_eq!(stream["playable"], true);
+    let (variant, master) = house.variant().await;
+    assert_eq!(uri_lines(&master).len(), 2, "both variants: {master}");
+    let playlist = house.text(&variant).await;
+    assert!(playlist.contains("#EXT-X-PROGRAM-DATE-TIME"));
+    let segments = uri_lines(&playlist);
+    assert!(segments.len() >= 4);
+    for path in &segments {
+        let response = house.get(path).await;
+        assert_eq!(response.status(), StatusCode::OK);
+        assert_eq!(response.headers()[CONTENT_TYPE], "video/mp2t");
+        let body = response.bytes().await.unwrap();
+        assert!(body.len() > 10_000 && body.len() % 188 == 0, "whole packets: {}", body.len());
+        assert!(body.chunks(188).all(|packet| packet[0] == 0x47));
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn nothing_that_a_viewer_gets_names_an_upstream() {
+    let house = House::start().await;
+    let (variant, master) = house.variant().await;
+    let media = house.text(&variant).await;
+    let streams = house.text("/api/streams").await;
+    let segment = house.get(&uri_lines(&media)[0]).await;
+    let headers = format!("{:?}", segment.headers());
+    for text in [&master, &media, &streams, &headers] {
+        for secret in [".test", "127.0.0.2", "Referer", "referer", "session=", "set-cookie"] {
+            assert!(!text.contains(secret), "{secret} in {text}");
+        }
+        for port in &house.testbed.info().ports {
+            assert!(!text.contains(&format!(":{port}")), "{port} in {text}");
+        }
+    }
+    assert!(uri_lines(&master).iter().all(|uri| uri.starts_with("/proxy/")));
+    assert!(uri_lines(&media).iter().all(|uri| uri.starts_with("/relay/")));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_same_resource_gets_the_same_link_for_every_viewer() {
+    let house = House::start().await;
+    let (variant, _) = house.variant().await;
+    let (first, second) = (house.text(&variant).await, house.text(&variant).await);
+    let (first, second) = (uri_lines(&first), uri_lines(&second));
+    // The live edge may have moved by one between the two.
+    let shared = first.iter().filter(|uri| second.contains(uri)).count();
+    assert!(shared >= first.len() - 1, "{first:?} {second:?}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_first_byte_goes_out_with_the_origins_first_byte() {
+    let house = House::start().await;
+    let segments = house.segments().await;
+    house.testbed.clear_log();
+    house.testbed.set_faults(Faults { segment_duration_ms: 3000, ..Faults::default() });
+    let began = Instant::now();
+    let mut response = house.get(segments.last().unwrap()).await;
+    response.chunk().await.unwrap().unwrap();
+    let first_byte = jiff::Timestamp::now().as_microsecond();
+    let mut bytes = 0;
+    while let Some(chunk) = response.chunk().await.unwrap() {
+        bytes += chunk.len();
+    }
+    assert!(began.elapsed() >= Duration::from_millis(2500), "the origin was slow: {:?}", began.elapsed());
+    assert!(bytes > 0, "the rest came later");
+    let sent = house.testbed.log().into_iter().find(|r| r.role == Role::Cdn && r.path.contains(".ts")).unwrap();
+    let late = first_byte - sent.first_byte_at.unwrap();
+    assert!(late < 100_000, "{late} µs after the origin's first byte");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_reaches_the_origin_is_the_profile_and_nothing_of_the_viewer() {
+    let house = House::start().await;
+    let segments = house.segments().await;
+    house.testbed.clear_log();
+    let request = house
+        .client
+        .get(format!("{}{}", house.base, segments[0]))
+        .header("cookie", "viewer=secret")
+        .header("authorization", "Bearer viewer")
+        .header("x-forwarded-for", "192.0.2.1")
+        .header("referer", "http://viewer.example/")
+        .header("user-agent", "viewer");
+    assert_eq!(request.send().await.unwrap().status(), StatusCode::OK);
+    let seen = house.testbed.log().into_iter().find(|r| r.role == Role::Cdn).unwrap();
+    let base = &house.testbed.info().site_a;
+    assert_eq!(seen.header("referer"), Some(format!("{base}/").as_str()));
+    assert_eq!(seen.header("origin"), Some(base.as_str()));
+    assert!(!format!("{:?}", seen.headers).contains("viewer"), "{:?}", seen.headers);
+    assert_eq!(seen.header("x-forwarded-for"), None);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_range_is_answered_with_exactly_its_bytes() {
+    let house = House::start().await;
+    let segments = house.segments().await;
+    let url = format!("{}{}", house.base, segments[0]);
+    let whole = house.client.get(&url).send().await.unwrap().bytes().await.unwrap();
+    let part = house.client.get(&url).header(RANGE, "bytes=188-751").send().await.unwrap();
+    assert_eq!(part.status(), StatusCode::PARTIAL_CONTENT);
+    assert_eq!(part.headers()[CONTENT_RANGE], format!("bytes 188-751/{}", whole.len()));
+    assert_eq!(part.headers()[CONTENT_TYPE], "video/mp2t");
+    assert_eq!(part.bytes().await.unwrap(), whole.slice(188..752));
+    let several = house.client.get(&url).header(RANGE, "bytes=0-1,5-6").send().await.unwrap();
+    assert_eq!(several.status(), StatusCode::RANGE_NOT_SATISFIABLE);
+    let head = house.client.head(&url).send().await.unwrap();
+    assert_eq!(head.status(), StatusCode::OK);
+    assert_eq!(head.content_length().unwrap_or_default(), 0, "no body");
+    assert_eq!(head.headers()["content-length"], whole.len().to_string());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_upstreams_status_keeps_its_meaning() {
+    let house = House::start().await;
+    let segments = house.segments().await;
+    for (upstream, expect) in [(404, 404), (410, 410), (451, 451), (500, 502), (503, 503)] {
+        let status = f1_streams_testbed_status(upstream);
+        house.testbed.set_faults(Faults { segment_status: Some(status), ..Faults::default() });
+        let response = house.get(&segments[0]).await;
+        assert_eq!(response.status().as_u16(), expect);
+        let body: serde_json::Value = serde_json::from_slice(&response.bytes().await.unwrap()).unwrap();
+        assert_eq!(body["error"]["code"], "upstream_status");
+    }
+}
+
+fn f1_streams_testbed_status(status: u16) -> StatusCode {
+    StatusCode::from_u16(status).unwrap()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_rendition_link_outlives_the_url_behind_it() {
+    let house = House::start().await;
+    let (variant, _) = house.variant().await;
+    let before = house.json("/api/streams").await["streams"][0]["found_at"].clone();
+    // A second extraction brings another random path on the CDN.
+    house.client.post(format!("{}/api/streams/refresh", house.base)).send().await.unwrap();
+    house
+        .wait("a second extraction", async |house| {
+            let now = house.json("/api/streams").await;
+            (now["streams"][0]["found_at"] != before).then_some(())
+        })
+        .await;
+    assert!(!uri_lines(&house.text(&variant).await).is_empty());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_rendition_link_survives_a_restart() {
+    let house = House::start().await;
+    let (variant, _) = house.variant().await;
+    // The testbed starts anew, too: every upstream URL of before is dead.
+    let house = house.restart().await;
+    house.add_site("site-a", "/event/live");
+    house.stream().await;
+    assert!(!uri_lines(&house.text(&variant).await).is_empty());
+}

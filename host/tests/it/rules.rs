@@ -1,0 +1,118 @@
+//! Rules about the source itself: who may do what, and which way dependencies
+//! point. Each is an invariant of ARCHITECTURE.md that no type enforces.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+fn sources(dir: &Path, found: &mut Vec<(String, String)>) {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("src");
+    for entry in fs::read_dir(dir).unwrap() {
+        let path: PathBuf = entry.unwrap().path();
+        if path.is_dir() {
+            sources(&path, found);
+        } else if path.extension().is_some_and(|e| e == "rs") {
+            let name = path.strip_prefix(&root).unwrap().to_string_lossy().into_owned();
+            found.push((name, code(&fs::read_to_string(&path).unwrap())));
+        }
+    }
+}
+
+/// Without comments and without the tests at the end.
+fn code(text: &str) -> String {
+    let text = text.split("#[cfg(test)]\nmod ").next().unwrap();
+    let lines = text.lines().map(|line| line.split("//").next().unwrap_or_default());
+    lines.collect::<Vec<_>>().join("\n")
+}
+
+fn all() -> Vec<(String, String)> {
+    let mut found = Vec::new();
+    sources(&Path::new(env!("CARGO_MANIFEST_DIR")).join("src"), &mut found);
+    assert!(found.len() > 40, "the sources were found");
+    found
+}
+
+fn room(file: &str) -> &str {
+    file.split('/').next().unwrap().trim_end_matches(".rs")
+}
+
+/// `word` stands nowhere outside `rooms`.
+fn only_in(rooms: &[&str], word: &str) {
+    let files = all();
+    assert!(
+        files.iter().any(|(file, text)| rooms.contains(&room(file)) && text.contains(word)),
+        "{word} is not even in {rooms:?}: this rule watches nothing"
+    );
+    for (file, text) in files {
+        assert!(rooms.contains(&room(&file)) || !text.contains(word), "{file} has {word}: only {rooms:?} may");
+    }
+}
+
+#[test]
+fn only_net_opens_outbound_sockets() {
+    only_in(&["net"], "reqwest::");
+    for word in ["TcpStream::connect", "UdpSocket", "UnixStream", "TcpSocket"] {
+        for (file, text) in all() {
+            assert!(!text.contains(word), "{file} has {word}");
+        }
+    }
+    only_in(&["net"], "lookup_host");
+}
+
+#[test]
+fn only_config_reads_the_environment() {
+    only_in(&["config"], "std::env::");
+}
+
+#[test]
+fn only_the_clock_reads_the_time_of_day() {
+    only_in(&["clock"], "Timestamp::now()");
+    for (file, text) in all() {
+        assert!(!text.contains("SystemTime"), "{file}");
+    }
+}
+
+#[test]
+fn precompiled_code_is_never_loaded() {
+    for (file, text) in all() {
+        assert!(!text.contains("deserialize_file") && !text.contains("Component::deserialize"), "{file}");
+    }
+}
+
+#[test]
+fn dependencies_point_downwards_only() {
+    // Each room and the rooms it may use. `answer`, `files`, `media`,
+    // `metrics` and `clock` know no other room but what stands here.
+    let allowed: &[(&str, &[&str])] = &[
+        ("clock", &[]),
+        ("config", &[]),
+        ("files", &[]),
+        ("media", &[]),
+        ("metrics", &[]),
+        ("playlist", &[]),
+        ("schedule", &[]),
+        ("net", &["config", "metrics"]),
+        ("answer", &["net"]),
+        ("plugins", &["clock", "config", "files", "metrics", "net"]),
+        ("catalog", &["clock", "net", "plugins"]),
+        ("health", &["catalog", "clock", "config", "media", "net", "playlist", "plugins"]),
+        ("extraction", &["catalog", "clock", "config", "health", "metrics", "net", "plugins"]),
+        ("proxy", &["answer", "catalog", "clock", "config", "files", "media", "metrics", "net", "playlist", "plugins"]),
+        ("server", &["answer", "config", "metrics"]),
+        (
+            "api",
+            &["answer", "catalog", "clock", "config", "extraction", "files", "plugins", "proxy", "schedule", "server"],
+        ),
+    ];
+    for (file, text) in all() {
+        let from = room(&file);
+        // The wiring at the top uses everything.
+        if matches!(from, "app" | "cli" | "lib" | "main") {
+            continue;
+        }
+        let (_, may) = allowed.iter().find(|(name, _)| *name == from).unwrap_or_else(|| panic!("a new room: {from}"));
+        for used in text.split("crate::").skip(1) {
+            let to: String = used.chars().take_while(|c| c.is_alphanumeric() || *c == '_').collect();
+            assert!(to == from || may.contains(&to.as_str()), "{file}: {from} uses {to}");
+        }
+    }
+}
