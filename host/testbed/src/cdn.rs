@@ -1,0 +1,180 @@
+//! The CDN: a live HLS stream whose time line is the wall clock's.
+//!
+//! Segment `n` covers the seconds `2n` to `2n + 2` since 1970 and appears when
+//! it is over; the media sequence number is the segment's number, so that it
+//! is steady over a restart. A request without exactly the site's Referer and
+//! Origin, or with a random that the redirects did not hand out, is answered
+//! 403. Bounds: a playlist of [`WINDOW`] segments, and [`KEPT`] more that are
+//! still served to those who lag behind.
+
+mod playlist;
+mod segment;
+
+use std::{sync::Arc, time::Duration};
+
+use axum::{
+    Router,
+    extract::{Path, State},
+    response::{IntoResponse, Response},
+    routing::get,
+};
+use http::{HeaderMap, StatusCode, header};
+
+use crate::{
+    Info,
+    clock::Clock,
+    faults::FaultStore,
+    tickets::Tickets,
+    ts::{Loop, SEGMENT_SECONDS},
+};
+
+/// Segments in a playlist.
+pub(crate) const WINDOW: u64 = 7;
+
+/// How many segments older than the playlist are still there: one minute.
+const KEPT: u64 = 30;
+
+/// One quality of the stream.
+#[derive(Debug)]
+pub(crate) struct Variant {
+    pub(crate) name: &'static str,
+    pub(crate) resolution: &'static str,
+    pub(crate) codecs: &'static str,
+    pub(crate) media: &'static [u8],
+}
+
+/// Best first, as they stand in the multivariant playlist.
+pub(crate) static VARIANTS: [Variant; 2] = [
+    Variant {
+        name: "360p",
+        resolution: "640x360",
+        codecs: "avc1.4d401e,mp4a.40.2",
+        media: include_bytes!("../media/360p.ts"),
+    },
+    Variant {
+        name: "180p",
+        resolution: "320x180",
+        codecs: "avc1.4d401e,mp4a.40.2",
+        media: include_bytes!("../media/180p.ts"),
+    },
+];
+
+/// The origin's state.
+#[derive(Debug)]
+pub(crate) struct Cdn {
+    origin: String,
+    referer: String,
+    site: String,
+    tickets: Arc<Tickets>,
+    faults: FaultStore,
+    clock: Clock,
+    loops: Vec<(&'static Variant, Loop)>,
+}
+
+impl Cdn {
+    pub(crate) fn new(
+        info: &Info,
+        tickets: Arc<Tickets>,
+        faults: FaultStore,
+        clock: Clock,
+    ) -> anyhow::Result<Arc<Self>> {
+        let loops = VARIANTS
+            .iter()
+            .map(|variant| Ok((variant, Loop::parse(variant.media)?)))
+            .collect::<anyhow::Result<_>>()?;
+        Ok(Arc::new(Self {
+            origin: info.cdn.clone(),
+            referer: format!("{}/", info.site_a),
+            site: info.site_a.clone(),
+            tickets,
+            faults,
+            clock,
+            loops,
+        }))
+    }
+
+    fn admits(&self, headers: &HeaderMap, random: &str) -> bool {
+        // Exactly one of each: a proxy that adds its own to the viewer's is wrong.
+        let is = |name: header::HeaderName, expected: &str| {
+            let mut values = headers.get_all(name).iter();
+            values.next().is_some_and(|value| value == expected) && values.next().is_none()
+        };
+        is(header::REFERER, &self.referer)
+            && is(header::ORIGIN, &self.site)
+            && self.tickets.is_live(random)
+    }
+
+    fn variant(&self, name: &str) -> Option<&(&'static Variant, Loop)> {
+        self.loops.iter().find(|(variant, _)| variant.name == name)
+    }
+}
+
+/// The number of the newest segment that is complete at a time.
+fn newest(time: Duration) -> u64 {
+    (time.as_secs() / SEGMENT_SECONDS).saturating_sub(1)
+}
+
+pub(crate) fn router(cdn: Arc<Cdn>) -> Router {
+    Router::new()
+        .route("/live/{random}/master.m3u8", get(master))
+        .route("/live/{random}/{variant}/{file}", get(file))
+        .with_state(cdn)
+}
+
+async fn master(
+    State(cdn): State<Arc<Cdn>>,
+    Path(random): Path<String>,
+    headers: HeaderMap,
+) -> Response {
+    if !cdn.admits(&headers, &random) {
+        return forbidden();
+    }
+    cdn.playlist_answer(|cdn| playlist::multivariant(cdn, &random))
+}
+
+async fn file(
+    State(cdn): State<Arc<Cdn>>,
+    Path((random, variant, file)): Path<(String, String, String)>,
+    headers: HeaderMap,
+) -> Response {
+    if !cdn.admits(&headers, &random) {
+        return forbidden();
+    }
+    let Some((variant, looped)) = cdn.variant(&variant) else {
+        return not_found();
+    };
+    if file == "index.m3u8" {
+        let time = cdn.faults.playlist_time();
+        return cdn.playlist_answer(|cdn| {
+            playlist::media(
+                &format!("{}/live/{random}/{}/", cdn.origin, variant.name),
+                newest(time),
+            )
+        });
+    }
+    match playlist::segment_number(&file) {
+        Some(number) => segment::answer(&cdn, looped, number, &headers).await,
+        None => not_found(),
+    }
+}
+
+impl Cdn {
+    fn playlist_answer(&self, text: impl FnOnce(&Self) -> String) -> Response {
+        if let Some(status) = self.faults.get().playlist_status {
+            return status.into_response();
+        }
+        let headers = [
+            (header::CONTENT_TYPE, "application/vnd.apple.mpegurl"),
+            (header::CACHE_CONTROL, "max-age=1"),
+        ];
+        (headers, text(self)).into_response()
+    }
+}
+
+fn forbidden() -> Response {
+    (StatusCode::FORBIDDEN, "403 Forbidden\n").into_response()
+}
+
+fn not_found() -> Response {
+    (StatusCode::NOT_FOUND, "404 Not Found\n").into_response()
+}
