@@ -313,12 +313,13 @@ impl Zero for usize {
     const ZERO: Self = 0;
 }
 
+/// A text that was found not to be empty, to be read on.
 type Text<E> = serde::de::value::StringDeserializer<E>;
 
-fn unless_empty<'de, D: Deserializer<'de>, T>(
-    d: D,
-    read: fn(Text<D::Error>) -> Result<T, D::Error>,
-) -> Result<Option<T>, D::Error> {
+fn unless_empty<'de, D: Deserializer<'de>, T, R>(d: D, read: R) -> Result<Option<T>, D::Error>
+where
+    R: FnOnce(Text<D::Error>) -> Result<T, D::Error>,
+{
     let text = String::deserialize(d)?;
     if text.is_empty() {
         return Ok(None);

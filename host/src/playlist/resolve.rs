@@ -12,8 +12,8 @@ use super::problem::Problem;
 pub(super) enum Meaning {
     /// A URL to fetch.
     Fetch(Url),
-    /// Something that names no host (`data:`, `urn:`), or a key that is not
-    /// fetched (`skd:`): it stays as it is. So does an empty one.
+    /// Something that names no host (`data:`, `urn:`), or a DRM system's name for a
+    /// key (`skd:`): it stays as it is. So does an empty one.
     Keep,
     /// Nothing that can be handed on.
     Bad(Problem),
@@ -31,10 +31,14 @@ pub(super) fn resolve(base: &Url, kind: ChildKind, uri: &[u8]) -> Meaning {
         // Also one inside another, as in `blob:http://…`; in `data:`, it is data.
         let names_host =
             !scheme.eq_ignore_ascii_case(b"data") && rest.windows(2).any(|pair| pair == b"//");
-        return match kind {
-            ChildKind::Key => Meaning::Keep,
-            _ if names_host => Meaning::Bad(Problem::ForeignScheme),
-            _ => Meaning::Keep,
+        let foreign = match kind {
+            // A DRM system's name for a key may have slashes in it.
+            ChildKind::Key => is_fetched(scheme),
+            _ => names_host,
+        };
+        return match foreign {
+            true => Meaning::Bad(Problem::ForeignScheme),
+            false => Meaning::Keep,
         };
     }
     match base.join(&as_text(uri)) {
@@ -43,6 +47,17 @@ pub(super) fn resolve(base: &Url, kind: ChildKind, uri: &[u8]) -> Meaning {
         }
         _ => Meaning::Bad(Problem::Unresolvable),
     }
+}
+
+/// Whether what follows the scheme is where something is, not what it is called.
+fn is_fetched(scheme: &[u8]) -> bool {
+    let known = [
+        "blob", "file", "ftp", "ftps", "mms", "rtmp", "rtmps", "rtmpt", "rtp", "rtsp", "rtsps",
+        "srt", "tcp", "udp", "ws", "wss",
+    ];
+    known
+        .iter()
+        .any(|known| scheme.eq_ignore_ascii_case(known.as_bytes()))
 }
 
 /// The scheme and what follows its colon.

@@ -32,7 +32,8 @@ async fn the_schedule_survives_a_restart_and_a_source_that_is_down() {
             now["fetched_at"].is_string().then_some(now)
         })
         .await;
-    assert!(house.dir.path().join("data/schedule.json").exists());
+    let file = house.dir.path().join("data/schedule.json");
+    house.wait("the file", async |_| file.exists().then_some(())).await;
     let house = house.restart().await;
     house.testbed.set_faults(Faults {
         schedule_status: Some(StatusCode::UNAUTHORIZED),
