@@ -7,7 +7,7 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
 
-use jiff::Timestamp;
+use jiff::{Timestamp, Unit};
 
 /// A source of wall-clock time; cheap to clone.
 #[derive(Clone, Debug, Default)]
@@ -34,7 +34,8 @@ impl Clock {
     /// Now, UTC.
     pub fn now(&self) -> Timestamp {
         match &self.0 {
-            None => Timestamp::now(),
+            // Milliseconds are what APIs and logs show.
+            None => Timestamp::now().round(Unit::Millisecond).unwrap_or_default(),
             Some(fixed) => Timestamp::from_millisecond(fixed.load(Ordering::Relaxed))
                 .unwrap_or(Timestamp::UNIX_EPOCH),
         }

@@ -39,11 +39,6 @@ impl Variables {
         self.0.get(name).map(String::as_str)
     }
 
-    /// Every variable, by name.
-    pub fn iter(&self) -> impl Iterator<Item = (&str, &str)> {
-        self.0.iter().map(|(name, value)| (&**name, &**value))
-    }
-
     /// Adds one; `false` if it can't be one.
     pub fn insert(&mut self, name: &str, value: &str) -> bool {
         // A quoted string has neither quotes nor line ends, and neither has what

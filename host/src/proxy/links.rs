@@ -18,6 +18,7 @@ use serde::{Deserialize, Serialize};
 use url::Url;
 
 use crate::files;
+use crate::playlist::Variables;
 
 /// What a link stands for.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -30,7 +31,7 @@ pub enum Link {
         /// See `playlist::RenditionKey`.
         rendition: String,
         /// Variables of the multivariant playlist, for `EXT-X-DEFINE:IMPORT`.
-        variables: Vec<(String, String)>,
+        variables: Variables,
     },
     /// One upstream resource.
     Resource {
@@ -297,3 +298,113 @@ const KNOWN: &[&str] = &[
     "ts", "m4s", "mp4", "m4v", "m4a", "cmfv", "cmfa", "aac", "ac3", "ec3", "mp3", "vtt", "webvtt", "jpg",
     "jpeg", "png", "webp",
 ];
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const KEY_A: &str = "AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA=";
+    const KEY_B: &str = "BBBBBBBBBBBBBBBBBBBBBBBBBBBBBBBBBBBBBBBBBBA=";
+
+    fn links(keys: &str) -> Links {
+        let dir = tempfile::tempdir().expect("tempdir");
+        let path = dir.path().join("links.key");
+        std::fs::write(&path, keys).expect("written");
+        Links::open(&path, Duration::from_secs(3600), Duration::from_secs(300)).expect("keys")
+    }
+
+    fn at(second: i64) -> Timestamp {
+        Timestamp::from_second(second).expect("a time")
+    }
+
+    fn segment(links: &Links, now: i64) -> Link {
+        Link::Resource {
+            stream: "a.main".into(),
+            kind: Kind::Segment,
+            url: "http://cdn.test/seg1.TS?x=1".into(),
+            expires: links.expiry(at(now)),
+        }
+    }
+
+    fn token(path: &str) -> (&str, &str) {
+        let (path, token) = path.split_once("?url=").expect("a query");
+        (path.rsplit_once('/').expect("a name").1, token)
+    }
+
+    #[test]
+    fn equal_content_gives_equal_links_on_every_replica_within_a_bucket() {
+        let (one, two) = (links(KEY_A), links(KEY_A));
+        let at_300 = one.path(&segment(&one, 300));
+        assert_eq!(at_300, two.path(&segment(&two, 599)), "the same bucket");
+        assert_ne!(at_300, two.path(&segment(&two, 600)), "the next bucket");
+        assert_ne!(at_300, links(KEY_B).path(&segment(&one, 300)), "another key");
+    }
+
+    #[test]
+    fn a_resource_link_lives_as_long_as_promised_and_ends() {
+        let links = links(KEY_A);
+        let link = segment(&links, 1000);
+        let path = links.path(&link);
+        let (name, token) = token(&path);
+        assert_eq!(name, "segment.ts");
+        let open = |now| links.open_link(Route::Relay, Some(name), token, at(now));
+        assert_eq!(open(1000), Ok(link.clone()));
+        assert_eq!(open(1000 + 3600), Ok(link), "at least the lifetime");
+        assert_eq!(open(1000 + 3600 + 301), Err(LinkError("expired")), "at most a bucket more");
+    }
+
+    #[test]
+    fn a_rendition_link_has_no_expiry() {
+        let links = links(KEY_A);
+        let link = Link::Rendition {
+            stream: "a.main".into(),
+            rendition: "v1".into(),
+            variables: Variables::default(),
+        };
+        let path = links.path(&link);
+        let (name, token) = token(&path);
+        assert_eq!(name, "v1.m3u8");
+        assert_eq!(links.open_link(Route::Proxy, Some(name), token, at(1 << 37)), Ok(link));
+    }
+
+    #[test]
+    fn a_rotated_key_still_opens_what_it_sealed() {
+        let old = links(KEY_A);
+        let path = old.path(&segment(&old, 0));
+        let (name, token) = token(&path);
+        let both = links(&format!("# new\n{KEY_B}\n{KEY_A}\n"));
+        assert!(both.open_link(Route::Relay, Some(name), token, at(0)).is_ok());
+        assert_ne!(both.path(&segment(&both, 0)), path, "the first key seals");
+        let new = links(KEY_B);
+        assert_eq!(new.open_link(Route::Relay, Some(name), token, at(0)), Err(LinkError("unknown key")));
+    }
+
+    #[test]
+    fn no_bit_of_a_link_can_be_changed() {
+        let links = links(KEY_A);
+        let path = links.path(&segment(&links, 0));
+        let (name, token) = token(&path);
+        let bytes = URL_SAFE_NO_PAD.decode(token).expect("base64url");
+        for bit in 0..bytes.len() * 8 {
+            let mut changed = bytes.clone();
+            changed[bit / 8] ^= 1 << (bit % 8);
+            let changed = URL_SAFE_NO_PAD.encode(changed);
+            assert!(links.open_link(Route::Relay, Some(name), &changed, at(0)).is_err(), "bit {bit}");
+        }
+        for length in 0..bytes.len() {
+            let cut = URL_SAFE_NO_PAD.encode(&bytes[..length]);
+            assert!(links.open_link(Route::Relay, Some(name), &cut, at(0)).is_err(), "cut to {length}");
+        }
+    }
+
+    #[test]
+    fn a_malformed_key_file_is_refused_with_its_line() {
+        let dir = tempfile::tempdir().expect("tempdir");
+        let path = dir.path().join("links.key");
+        for (text, line) in [("", 1), ("short\n", 1), (&format!("{KEY_A}\nnot base64!\n")[..], 2)] {
+            std::fs::write(&path, text).expect("written");
+            let opened = Links::open(&path, Duration::from_secs(1), Duration::from_secs(1));
+            assert!(matches!(opened, Err(KeyError::Malformed { line: at, .. }) if at == line), "{text:?}");
+        }
+    }
+}

@@ -20,7 +20,7 @@ use super::{Proxy, Upstream};
 use crate::answer::Failure;
 use crate::catalog::Entry;
 use crate::net;
-use crate::playlist::{self, Child, ChildKind, Context, HintKind, Limits, Linker, Rewritten, Variables};
+use crate::playlist::{self, Child, ChildKind, Context, HintKind, Limits, Linker, Problem, Rewritten, Variables};
 
 const CONTENT: HeaderValue = HeaderValue::from_static("application/vnd.apple.mpegurl");
 /// A live playlist is old after half a target duration: nobody keeps it.
@@ -31,7 +31,7 @@ pub(super) async fn master(proxy: &Proxy, entry: &Entry) -> Result<Response, Fai
     refuse_protected(entry)?;
     let upstream = proxy.upstream_of(entry);
     let (body, base) = fetch(proxy, &upstream, &[]).await?;
-    Ok(answer(rewrite(proxy, &upstream, &body, &base, &Variables::default()).0))
+    answer(rewrite(proxy, &upstream, &body, &base, &Variables::default()).0)
 }
 
 /// A rendition link: the stream's current URL for it.
@@ -39,7 +39,7 @@ pub(super) async fn rendition(
     proxy: &Proxy,
     stream: &str,
     rendition: &str,
-    variables: &[(String, String)],
+    parent: &Variables,
     directives: &[(String, String)],
 ) -> Result<Response, Failure> {
     let entry = proxy.0.catalog.resolve(stream).ok_or_else(Failure::stream_gone)?;
@@ -63,11 +63,7 @@ pub(super) async fn rendition(
         }
         other => other?,
     };
-    let mut parent = Variables::default();
-    for (name, value) in variables {
-        parent.insert(name, value);
-    }
-    Ok(answer(rewrite(proxy, &upstream, &body, &base, &parent).0))
+    answer(rewrite(proxy, &upstream, &body, &base, parent).0)
 }
 
 /// A playlist that is named by its URL: interstitials, hand-made links.
@@ -77,7 +73,7 @@ pub(super) async fn resource(
     directives: &[(String, String)],
 ) -> Result<Response, Failure> {
     let (body, base) = fetch(proxy, upstream, directives).await?;
-    Ok(answer(rewrite(proxy, upstream, &body, &base, &Variables::default()).0))
+    answer(rewrite(proxy, upstream, &body, &base, &Variables::default()).0)
 }
 
 /// The relay met a playlist under a segment's name.
@@ -97,7 +93,7 @@ pub(super) async fn from_relay(
         }
         body.extend_from_slice(&chunk);
     }
-    Ok(answer(rewrite(proxy, upstream, &body, &base, &Variables::default()).0))
+    answer(rewrite(proxy, upstream, &body, &base, &Variables::default()).0)
 }
 
 /// Finds a rendition in the stream's multivariant playlist as it is now.
@@ -185,9 +181,13 @@ fn rewrite(
     (rewritten, renditions)
 }
 
-fn answer(rewritten: Rewritten) -> Response {
+fn answer(rewritten: Rewritten) -> Result<Response, Failure> {
+    // Half a playlist would look like a whole one.
+    if rewritten.problems.count(Problem::Truncated) > 0 {
+        return Err(Failure::new(StatusCode::BAD_GATEWAY, "upstream_too_large", "the playlist has too many lines"));
+    }
     let headers = [(CONTENT_TYPE, CONTENT), (CACHE_CONTROL, UNCACHED)];
-    (headers, Body::from(rewritten.body)).into_response()
+    Ok((headers, Body::from(rewritten.body)).into_response())
 }
 
 /// Turns what a playlist names into links.
@@ -207,7 +207,7 @@ impl Linker for StreamLinker<'_> {
                 Link::Rendition {
                     stream: stream.to_owned(),
                     rendition: key.as_str().to_owned(),
-                    variables: child.variables.iter().map(|(k, v)| (k.to_owned(), v.to_owned())).collect(),
+                    variables: child.variables.clone(),
                 }
             }
             _ => Link::Resource {

@@ -6,6 +6,7 @@
 
 mod command_line;
 mod contract;
+mod egress;
 mod guests;
 mod house;
 mod playback;

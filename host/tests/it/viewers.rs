@@ -176,9 +176,9 @@ async fn the_admin_needs_the_token_and_nothing_else_opens_it() {
     assert_eq!(in_query.status(), StatusCode::UNAUTHORIZED);
     assert_eq!(house.client.get(&url).bearer_auth(&house.token).send().await.unwrap().status(), StatusCode::OK);
 
-    let off = House::empty("[auth]\nadmin_token_file = \"\"");
-    // Without the file there is no token to read: ask the listener directly.
-    drop(off);
+    let off = House::empty("[auth]\nadmin_token_file = \"\"").await;
+    let absent = off.client.get(format!("{}/api/admin/plugins", off.base)).bearer_auth(&house.token);
+    assert_eq!(absent.send().await.unwrap().status(), StatusCode::NOT_FOUND);
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -1,0 +1,154 @@
+//! The guard under real requests: an address that is denied sees no
+//! connection, whichever way it is named.
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+use axum::Router;
+use axum::response::Redirect;
+use axum::routing::get;
+use f1_streams::config::Config;
+use f1_streams::proxy::{Kind, Link, Links};
+use reqwest::StatusCode;
+use tokio::net::TcpListener;
+
+use crate::house::{House, uri_lines};
+
+/// 127.0.0.3 is allowed to everybody in these houses, 127.0.0.1 to nobody.
+const ALLOWED: &str = "127.0.0.3:0";
+const DENIED: &str = "127.0.0.1:0";
+
+/// A listener that nobody may reach.
+struct Canary {
+    address: SocketAddr,
+    connections: Arc<AtomicUsize>,
+}
+
+impl Canary {
+    async fn new() -> Self {
+        let listener = TcpListener::bind(DENIED).await.unwrap();
+        let address = listener.local_addr().unwrap();
+        let connections = Arc::new(AtomicUsize::new(0));
+        let seen = connections.clone();
+        tokio::spawn(async move {
+            while listener.accept().await.is_ok() {
+                seen.fetch_add(1, Ordering::Relaxed);
+            }
+        });
+        Self { address, connections }
+    }
+
+    fn url(&self, path: &str) -> String {
+        format!("http://{}{path}", self.address)
+    }
+
+    fn is_untouched(&self) -> bool {
+        self.connections.load(Ordering::Relaxed) == 0
+    }
+}
+
+async fn origin(app: Router) -> String {
+    let listener = TcpListener::bind(ALLOWED).await.unwrap();
+    let address = listener.local_addr().unwrap();
+    tokio::spawn(async move { axum::serve(listener, app).await });
+    format!("http://{address}")
+}
+
+fn packets() -> Vec<u8> {
+    [[0x47; 188], [0x47; 188]].concat()
+}
+
+/// A link as only the holder of the key can make it.
+fn sealed(house: &House, kind: Kind, url: &str) -> String {
+    let config = Config::from_toml("", house.dir.path()).unwrap().config.links;
+    let links = Links::open(&config.key_file, config.lifetime, config.bucket).unwrap();
+    let expires = links.expiry(jiff::Timestamp::now());
+    links.path(&Link::Resource { stream: String::new(), kind, url: url.to_owned(), expires })
+}
+
+async fn code(house: &House, path: &str) -> (StatusCode, String) {
+    let response = house.get(path).await;
+    let status = response.status();
+    let body: serde_json::Value = serde_json::from_slice(&response.bytes().await.unwrap()).unwrap_or_default();
+    (status, body["error"]["code"].as_str().unwrap_or_default().to_owned())
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_link_to_a_denied_address_is_still_refused() {
+    let house = House::empty("").await;
+    let good = origin(Router::new().route("/a.ts", get(async || packets()))).await;
+    let (status, _) = code(&house, &sealed(&house, Kind::Segment, &format!("{good}/a.ts"))).await;
+    assert_eq!(status, StatusCode::OK, "the positive control");
+
+    let canary = Canary::new().await;
+    for url in [
+        canary.url("/a.ts"),
+        canary.url("/a.ts").replace("127.0.0.1", "2130706433"),
+        canary.url("/a.ts").replace("127.0.0.1", "[::ffff:127.0.0.1]"),
+        "http://169.254.169.254/latest/meta-data".to_owned(),
+    ] {
+        for kind in [Kind::Segment, Kind::Playlist, Kind::Key] {
+            let (status, code) = code(&house, &sealed(&house, kind, &url)).await;
+            assert_eq!((status, code.as_str()), (StatusCode::FORBIDDEN, "address_denied"), "{url} {kind:?}");
+        }
+    }
+    // Whether a resolver knows the absolute name "localhost." is its business.
+    let by_name = canary.url("/a.ts").replace("127.0.0.1", "localhost");
+    let (_, code) = code(&house, &sealed(&house, Kind::Segment, &by_name)).await;
+    assert!(["address_denied", "upstream_dns"].contains(&code.as_str()), "{code}");
+    assert!(canary.is_untouched());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_redirect_to_a_denied_address_is_refused_at_that_hop() {
+    let house = House::empty("").await;
+    let canary = Canary::new().await;
+    let target = canary.url("/a.ts");
+    let good = origin(
+        Router::new()
+            .route("/a.ts", get(async || packets()))
+            .route("/fine", get(async || Redirect::temporary("/a.ts")))
+            .route("/trap", get(async move || Redirect::temporary(&target)))
+            .route("/scheme", get(async || Redirect::temporary("file:///etc/passwd")))
+            .route("/loop", get(async || Redirect::temporary("/loop"))),
+    )
+    .await;
+    let ask = async |path: &str| code(&house, &sealed(&house, Kind::Segment, &format!("{good}{path}"))).await;
+    assert_eq!(ask("/fine").await.0, StatusCode::OK, "the positive control");
+    assert_eq!(ask("/trap").await, (StatusCode::FORBIDDEN, "address_denied".into()));
+    assert_eq!(ask("/scheme").await, (StatusCode::FORBIDDEN, "scheme_denied".into()));
+    assert_eq!(ask("/loop").await, (StatusCode::BAD_GATEWAY, "upstream_redirects".into()));
+    assert!(canary.is_untouched());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_playlist_cannot_lead_to_a_denied_address() {
+    let house = House::empty("").await;
+    let canary = Canary::new().await;
+    let text = format!("#EXTM3U\n#EXT-X-TARGETDURATION:2\n#EXTINF:2,\n{}\n", canary.url("/a.ts"));
+    let good = origin(Router::new().route("/live.m3u8", get(async move || text))).await;
+    let playlist = house.text(&sealed(&house, Kind::Playlist, &format!("{good}/live.m3u8"))).await;
+    assert!(!playlist.contains("127.0.0.1"), "{playlist}");
+    let (status, code) = code(&house, &uri_lines(&playlist)[0]).await;
+    assert_eq!((status, code.as_str()), (StatusCode::FORBIDDEN, "address_denied"));
+    assert!(canary.is_untouched());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn markup_is_never_served_from_our_address() {
+    let house = House::empty("").await;
+    let good = origin(
+        Router::new()
+            .route("/a.ts", get(async || "<html><script>alert(1)</script>"))
+            .route("/b.ts", get(async || "#EXTM3U\n#EXTINF:2,\nx.ts\n"))
+            .route("/live.m3u8", get(async || "<html>sorry</html>")),
+    )
+    .await;
+    let ask = async |kind, path: &str| code(&house, &sealed(&house, kind, &format!("{good}{path}"))).await;
+    assert_eq!(ask(Kind::Segment, "/a.ts").await, (StatusCode::BAD_GATEWAY, "upstream_not_media".into()));
+    assert_eq!(ask(Kind::Playlist, "/live.m3u8").await, (StatusCode::BAD_GATEWAY, "upstream_not_a_playlist".into()));
+    // A playlist under a segment's name is rewritten like any other.
+    let playlist = house.text(&sealed(&house, Kind::Segment, &format!("{good}/b.ts"))).await;
+    assert!(uri_lines(&playlist)[0].starts_with("/relay/"), "{playlist}");
+}
