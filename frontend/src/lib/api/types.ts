@@ -1,0 +1,145 @@
+// The host's JSON as it comes over the wire: snake_case, times RFC 3339 UTC.
+
+export type SessionKind =
+  'practice1' | 'practice2' | 'practice3' | 'sprint_qualifying' | 'sprint' | 'qualifying' | 'race';
+
+export type SessionState = 'upcoming' | 'soon' | 'live' | 'overtime' | 'finished' | 'unconfirmed';
+export type SessionStatus = 'scheduled' | 'cancelled' | 'moved' | 'unconfirmed';
+
+export interface Session {
+  id: string;
+  kind: SessionKind;
+  name: string;
+  /** null: the time is to be confirmed and `date` is all that is known. */
+  start: string | null;
+  end: string | null;
+  /** The UTC date, YYYY-MM-DD. */
+  date: string;
+  state: SessionState;
+  status: SessionStatus;
+  changed_at: string | null;
+}
+
+export interface Circuit {
+  id: string;
+  name: string;
+  locality: string;
+  country: string;
+  /** IANA name. */
+  timezone: string;
+}
+
+export interface RaceEvent {
+  id: string;
+  name: string;
+  round: number;
+  circuit: Circuit;
+  sessions: Session[];
+}
+
+export interface ScheduleSource {
+  name: string;
+  fetched_at: string | null;
+  error: string | null;
+}
+
+export interface Schedule {
+  season: number;
+  server_time: string;
+  fetched_at: string | null;
+  stale: boolean;
+  sources: ScheduleSource[];
+  events: RaceEvent[];
+}
+
+export type StreamState = 'up' | 'degraded' | 'down' | 'unknown';
+export type Protection = 'none' | 'clear_key' | 'drm' | 'unknown';
+
+export interface Stream {
+  id: string;
+  site: string;
+  label: string;
+  language: string | null;
+  quality: { height: number | null; bandwidth: number | null; label: string | null } | null;
+  state: StreamState;
+  health: {
+    /** 0 answers, 1 is a playlist with media, 2 advances, 3 its newest segment is really media. */
+    level: number;
+    checked_at: string | null;
+    latency_ms: number | null;
+    reason: string | null;
+  };
+  protection: Protection;
+  playable: boolean;
+  play_url: string;
+  rank: number;
+}
+
+export interface Streams {
+  generated_at: string;
+  /** The live or next session's id. */
+  session: string | null;
+  /** Best first. */
+  streams: Stream[];
+}
+
+export interface Queued {
+  queued: boolean;
+  retry_after_seconds?: number | null;
+}
+
+export type PluginState = 'live' | 'probation' | 'refused' | 'missing';
+
+export interface Refusal {
+  id: string;
+  code: string;
+  message: string;
+}
+
+export interface SiteRun {
+  started_at: string;
+  duration_ms: number;
+  /** "ok" or an error code such as layout_changed. */
+  outcome: string;
+  message: string | null;
+  streams: number;
+  refused: Refusal[];
+}
+
+export interface PluginSite {
+  key: string;
+  enabled: boolean;
+  /** Why its file was refused; what worked before, works on. */
+  error?: string | null;
+  last_run: SiteRun | null;
+  next_run_at: string | null;
+}
+
+export interface PluginError {
+  code: string;
+  message: string;
+  at: string;
+  digest: string | null;
+}
+
+export interface Plugin {
+  key: string;
+  name: string | null;
+  version: string | null;
+  state: PluginState;
+  generation: number | null;
+  digest: string | null;
+  size: number | null;
+  since: string | null;
+  hosts: string[];
+  error: PluginError | null;
+  calls: number;
+  faults: number;
+  sites: PluginSite[];
+}
+
+export interface AdminPlugins {
+  poll_seconds: number;
+  directory: { path: string; error: string | null; checked_at: string | null };
+  plugins: Plugin[];
+}

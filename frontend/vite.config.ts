@@ -1,0 +1,13 @@
+import { sveltekit } from '@sveltejs/kit/vite';
+import { defineConfig } from 'vitest/config';
+
+// `npm run dev` serves the page and hands everything else to a running host.
+const host = process.env.F1_BASE_URL ?? 'http://127.0.0.1:8080';
+const passedOn = ['/api', '/streams', '/channels', '/proxy', '/relay', '/healthz', '/readyz'];
+
+export default defineConfig({
+  plugins: [sveltekit()],
+  build: { target: 'es2022' },
+  server: { proxy: Object.fromEntries(passedOn.map((path) => [path, host])) },
+  test: { include: ['src/**/*.test.ts'], environment: 'node' },
+});
