@@ -28,17 +28,30 @@ pub(crate) struct Failure {
 impl Failure {
     /// An error without a time to come back.
     pub(crate) fn new(status: StatusCode, code: &'static str, message: impl Into<String>) -> Self {
-        Self { status, code, message: message.into(), retry_after: None }
+        Self {
+            status,
+            code,
+            message: message.into(),
+            retry_after: None,
+        }
     }
 
     /// One answer for every link that does not open (the cause goes to the log).
     pub(crate) fn link() -> Self {
-        Self::new(StatusCode::FORBIDDEN, "link_invalid", "this link is not valid, or no longer")
+        Self::new(
+            StatusCode::FORBIDDEN,
+            "link_invalid",
+            "this link is not valid, or no longer",
+        )
     }
 
     /// The stream of a link is not there any more.
     pub(crate) fn stream_gone() -> Self {
-        Self::new(StatusCode::NOT_FOUND, "stream_gone", "there is no such stream now")
+        Self::new(
+            StatusCode::NOT_FOUND,
+            "stream_gone",
+            "there is no such stream now",
+        )
     }
 
     /// A status of the upstream that is not a success. What says something to
@@ -48,7 +61,11 @@ impl Failure {
             401 | 403 | 404 | 410 | 416 | 429 | 451 | 503 => status,
             _ => StatusCode::BAD_GATEWAY,
         };
-        Self::new(kept, "upstream_status", format!("the upstream answered {}", status.as_u16()))
+        Self::new(
+            kept,
+            "upstream_status",
+            format!("the upstream answered {}", status.as_u16()),
+        )
     }
 }
 

@@ -44,7 +44,13 @@ pub(crate) fn foundation(config: &Config) -> Result<Foundation> {
     let engine = Engine::new().map_err(|e| anyhow::anyhow!("the WebAssembly engine: {e:#}"))?;
     let host = Host::new(engine, &config.plugins, clock.clone(), metrics.clone());
     let sites = Sites::new(&config.data_dir, net.clone());
-    Ok(Foundation { clock, metrics, net, host, sites })
+    Ok(Foundation {
+        clock,
+        metrics,
+        net,
+        host,
+        sites,
+    })
 }
 
 /// The whole service, built and not yet running.
@@ -62,7 +68,9 @@ pub struct App {
 
 impl std::fmt::Debug for App {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("App").field("config", &self.config).finish_non_exhaustive()
+        f.debug_struct("App")
+            .field("config", &self.config)
+            .finish_non_exhaustive()
     }
 }
 
@@ -76,8 +84,18 @@ impl App {
                 tracing::warn!(path = %dir.display(), %error, "directory");
             }
         }
-        let Foundation { clock, metrics, net, host, sites } = foundation(&config)?;
-        let links = Links::open(&config.links.key_file, config.links.lifetime, config.links.bucket)?;
+        let Foundation {
+            clock,
+            metrics,
+            net,
+            host,
+            sites,
+        } = foundation(&config)?;
+        let links = Links::open(
+            &config.links.key_file,
+            config.links.lifetime,
+            config.links.bucket,
+        )?;
         let admin = match &config.auth.admin_token_file {
             Some(path) => Some(AdminToken::open(path).with_context(|| path.display().to_string())?),
             None => None,
@@ -109,9 +127,20 @@ impl App {
         let hinted = schedule.clone();
         let scheduler = Scheduler::new(parts, &config, move || hint(&hinted));
         let by_hand = net.egress(net.policy(&[])).context("the outgoing client")?;
-        let proxy = Proxy::new(links, catalog.clone(), by_hand, &config, clock.clone(), metrics.clone());
+        let proxy = Proxy::new(
+            links,
+            catalog.clone(),
+            by_hand,
+            &config,
+            clock.clone(),
+            metrics.clone(),
+        );
 
-        let (stop, tasks, ready) = (CancellationToken::new(), TaskTracker::new(), Ready::default());
+        let (stop, tasks, ready) = (
+            CancellationToken::new(),
+            TaskTracker::new(),
+            Ready::default(),
+        );
         let (directory, load) = loader
             .watch(config.plugins_dir(), &config.plugins, stop.clone())
             .context("the plugins directory cannot be watched")?;
@@ -129,7 +158,17 @@ impl App {
             ready: ready.clone(),
         };
         let router = api::router(parts, &config, Accepted::new(&config, address));
-        Ok(Self { config, metrics, net, schedule, scheduler, router, ready, stop, tasks })
+        Ok(Self {
+            config,
+            metrics,
+            net,
+            schedule,
+            scheduler,
+            router,
+            ready,
+            stop,
+            tasks,
+        })
     }
 
     /// Serves until `shutdown`, then drains: readiness goes first, answers
@@ -141,15 +180,31 @@ impl App {
         shutdown: impl Future<Output = ()>,
     ) {
         self.tasks.spawn(self.scheduler.run(self.stop.clone()));
-        self.tasks.spawn(poll_schedule(self.schedule, self.net, self.config.schedule.max_body.as_u64(), self.stop.clone()));
+        self.tasks.spawn(poll_schedule(
+            self.schedule,
+            self.net,
+            self.config.schedule.max_body.as_u64(),
+            self.stop.clone(),
+        ));
         if let Some(listener) = metrics_listener {
             let app = metrics_router(self.metrics.clone());
-            let (config, metrics, stop) = (self.config.server.clone(), self.metrics.clone(), self.stop.clone());
-            self.tasks.spawn(async move { server::serve(listener, app, &config, metrics, stop).await });
+            let (config, metrics, stop) = (
+                self.config.server.clone(),
+                self.metrics.clone(),
+                self.stop.clone(),
+            );
+            self.tasks
+                .spawn(async move { server::serve(listener, app, &config, metrics, stop).await });
         }
         self.ready.set(true);
         let draining = CancellationToken::new();
-        let serving = server::serve(listener, self.router, &self.config.server, self.metrics, draining.clone());
+        let serving = server::serve(
+            listener,
+            self.router,
+            &self.config.server,
+            self.metrics,
+            draining.clone(),
+        );
         tokio::pin!(serving);
         tokio::select! {
             () = &mut serving => {}
@@ -165,7 +220,10 @@ impl App {
         self.tasks.close();
         // Calls into guests end by their own deadlines; do not wait for them
         // longer than for viewers.
-        if tokio::time::timeout(self.config.server.drain, self.tasks.wait()).await.is_err() {
+        if tokio::time::timeout(self.config.server.drain, self.tasks.wait())
+            .await
+            .is_err()
+        {
             tracing::warn!("background tasks were cut");
         }
     }
@@ -198,9 +256,15 @@ async fn poll_schedule(schedule: Schedule, net: Net, max_body: u64, stop: Cancel
         let polled = schedule.poll(|url| {
             let egress = egress.clone();
             async move {
-                let response = egress.send(egress.get(url), &Plain, "schedule").await.map_err(|e| e.to_string())?;
+                let response = egress
+                    .send(egress.get(url), &Plain, "schedule")
+                    .await
+                    .map_err(|e| e.to_string())?;
                 let status = response.status.as_u16();
-                let body = response.collect(max_body).await.map_err(|e| e.to_string())?;
+                let body = response
+                    .collect(max_body)
+                    .await
+                    .map_err(|e| e.to_string())?;
                 Ok(Fetched { status, body })
             }
         });

@@ -4,6 +4,8 @@
 //! to it, so that tests can set the time. Waiting is not time: sleeps and
 //! deadlines use tokio's monotonic clock.
 
+#![allow(clippy::disallowed_methods, reason = "the one home of the time of day")]
+
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
 
@@ -35,7 +37,9 @@ impl Clock {
     pub fn now(&self) -> Timestamp {
         match &self.0 {
             // Milliseconds are what APIs and logs show.
-            None => Timestamp::now().round(Unit::Millisecond).unwrap_or_default(),
+            None => Timestamp::now()
+                .round(Unit::Millisecond)
+                .unwrap_or_default(),
             Some(fixed) => Timestamp::from_millisecond(fixed.load(Ordering::Relaxed))
                 .unwrap_or(Timestamp::UNIX_EPOCH),
         }

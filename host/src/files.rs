@@ -14,7 +14,10 @@ pub(crate) fn read(path: &Path, max: u64) -> io::Result<Vec<u8>> {
     let mut bytes = Vec::new();
     File::open(path)?.take(max + 1).read_to_end(&mut bytes)?;
     if bytes.len() as u64 > max {
-        return Err(io::Error::new(io::ErrorKind::FileTooLarge, format!("longer than {max} bytes")));
+        return Err(io::Error::new(
+            io::ErrorKind::FileTooLarge,
+            format!("longer than {max} bytes"),
+        ));
     }
     Ok(bytes)
 }
@@ -54,10 +57,17 @@ pub(crate) fn create(path: &Path, bytes: &[u8]) -> io::Result<bool> {
 /// Opens a regular file without following a link and without blocking on a
 /// FIFO or device.
 pub(crate) fn open_regular(path: &Path) -> io::Result<File> {
-    let flags = rustix::fs::OFlags::NOFOLLOW | rustix::fs::OFlags::NONBLOCK | rustix::fs::OFlags::CLOEXEC;
-    let file = OpenOptions::new().read(true).custom_flags(flags.bits() as i32).open(path)?;
+    let flags =
+        rustix::fs::OFlags::NOFOLLOW | rustix::fs::OFlags::NONBLOCK | rustix::fs::OFlags::CLOEXEC;
+    let file = OpenOptions::new()
+        .read(true)
+        .custom_flags(flags.bits() as i32)
+        .open(path)?;
     if !file.metadata()?.is_file() {
-        return Err(io::Error::new(io::ErrorKind::InvalidInput, "not a regular file"));
+        return Err(io::Error::new(
+            io::ErrorKind::InvalidInput,
+            "not a regular file",
+        ));
     }
     Ok(file)
 }
@@ -81,7 +91,9 @@ mod tests {
         write(&path, b"three").expect("replaced");
         assert_eq!(read(&path, 5).expect("read"), b"three");
         assert!(read(&path, 4).is_err(), "longer than the cap");
-        let left = fs::read_dir(path.parent().expect("dir")).expect("listed").count();
+        let left = fs::read_dir(path.parent().expect("dir"))
+            .expect("listed")
+            .count();
         assert_eq!(left, 1, "no temporary file stays");
     }
 

@@ -21,18 +21,20 @@ const TS_PACKET: usize = 188;
 
 /// Judges the first bytes of a body; more than 189 of them help.
 pub(crate) fn sniff(bytes: &[u8]) -> Content {
-    let start = bytes.strip_prefix(b"\xef\xbb\xbf").unwrap_or(bytes).trim_ascii_start();
+    let start = bytes
+        .strip_prefix(b"\xef\xbb\xbf")
+        .unwrap_or(bytes)
+        .trim_ascii_start();
     if start.starts_with(b"#EXTM3U") {
         return Content::Playlist;
     }
     if bytes.first() == Some(&0x47) && bytes.get(TS_PACKET).is_none_or(|b| *b == 0x47) {
         return Content::Media("video/mp2t");
     }
-    match bytes.get(4..8) {
-        Some(b"ftyp" | b"styp" | b"moov" | b"moof" | b"sidx" | b"emsg" | b"prft" | b"mdat") => {
-            return Content::Media("video/mp4");
-        }
-        _ => {}
+    if let Some(b"ftyp" | b"styp" | b"moov" | b"moof" | b"sidx" | b"emsg" | b"prft" | b"mdat") =
+        bytes.get(4..8)
+    {
+        return Content::Media("video/mp4");
     }
     if start.starts_with(b"WEBVTT") {
         return Content::Media("text/vtt; charset=utf-8");
@@ -44,7 +46,21 @@ pub(crate) fn sniff(bytes: &[u8]) -> Content {
         [0x0b, 0x77, ..] => Content::Media("audio/ac3"),
         [0xff, 0xd8, 0xff, ..] => Content::Media("image/jpeg"),
         [0x89, b'P', b'N', b'G', ..] => Content::Media("image/png"),
-        [b'R', b'I', b'F', b'F', _, _, _, _, b'W', b'E', b'B', b'P', ..] => Content::Media("image/webp"),
+        [
+            b'R',
+            b'I',
+            b'F',
+            b'F',
+            _,
+            _,
+            _,
+            _,
+            b'W',
+            b'E',
+            b'B',
+            b'P',
+            ..,
+        ] => Content::Media("image/webp"),
         _ if start.starts_with(b"<") => Content::Markup,
         _ => Content::Unknown,
     }
@@ -53,19 +69,21 @@ pub(crate) fn sniff(bytes: &[u8]) -> Content {
 /// The type by the extension of the name we handed out, for a piece from the
 /// middle of a resource.
 pub(crate) fn type_by_name(name: &str) -> HeaderValue {
-    HeaderValue::from_static(match name.rsplit_once('.').map_or("", |(_, extension)| extension) {
-        "ts" => "video/mp2t",
-        "m4s" | "mp4" | "m4v" | "cmfv" => "video/mp4",
-        "m4a" | "cmfa" => "audio/mp4",
-        "aac" => "audio/aac",
-        "ac3" | "ec3" => "audio/ac3",
-        "mp3" => "audio/mpeg",
-        "vtt" | "webvtt" => "text/vtt; charset=utf-8",
-        "jpg" | "jpeg" => "image/jpeg",
-        "png" => "image/png",
-        "webp" => "image/webp",
-        _ => "application/octet-stream",
-    })
+    HeaderValue::from_static(
+        match name.rsplit_once('.').map_or("", |(_, extension)| extension) {
+            "ts" => "video/mp2t",
+            "m4s" | "mp4" | "m4v" | "cmfv" => "video/mp4",
+            "m4a" | "cmfa" => "audio/mp4",
+            "aac" => "audio/aac",
+            "ac3" | "ec3" => "audio/ac3",
+            "mp3" => "audio/mpeg",
+            "vtt" | "webvtt" => "text/vtt; charset=utf-8",
+            "jpg" | "jpeg" => "image/jpeg",
+            "png" => "image/png",
+            "webp" => "image/webp",
+            _ => "application/octet-stream",
+        },
+    )
 }
 
 #[cfg(test)]

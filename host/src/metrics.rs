@@ -54,16 +54,39 @@ impl Metrics {
     pub fn new() -> Self {
         let mut registry = Registry::with_prefix("f1_streams");
         let limits = Family::default();
-        registry.register("limit_hits", "Times a configured limit was hit", limits.clone());
+        registry.register(
+            "limit_hits",
+            "Times a configured limit was hit",
+            limits.clone(),
+        );
         let fetches = Family::default();
-        registry.register("fetches", "Outgoing requests by purpose and outcome", fetches.clone());
+        registry.register(
+            "fetches",
+            "Outgoing requests by purpose and outcome",
+            fetches.clone(),
+        );
         let calls = Family::default();
-        registry.register("plugin_calls", "Calls into plugins by outcome", calls.clone());
+        registry.register(
+            "plugin_calls",
+            "Calls into plugins by outcome",
+            calls.clone(),
+        );
         let relayed_bytes = Counter::default();
-        registry.register("relayed_bytes", "Bytes handed to viewers", relayed_bytes.clone());
+        registry.register(
+            "relayed_bytes",
+            "Bytes handed to viewers",
+            relayed_bytes.clone(),
+        );
         let relays: Gauge = Gauge::default();
         registry.register("relays_open", "Relay answers under way", relays.clone());
-        Self(Arc::new(Inner { registry, limits, fetches, calls, relayed_bytes, relays }))
+        Self(Arc::new(Inner {
+            registry,
+            limits,
+            fetches,
+            calls,
+            relayed_bytes,
+            relays,
+        }))
     }
 
     /// A limit was hit; `limit` is its configuration key.
@@ -78,14 +101,20 @@ impl Metrics {
 
     /// An outgoing request ended.
     pub fn fetched(&self, purpose: &'static str, outcome: &'static str) {
-        self.0.fetches.get_or_create(&Fetch { purpose, outcome }).inc();
+        self.0
+            .fetches
+            .get_or_create(&Fetch { purpose, outcome })
+            .inc();
     }
 
     /// A call into a plugin ended.
     pub fn called(&self, plugin: &str, outcome: &str) {
         self.0
             .calls
-            .get_or_create(&Call { plugin: plugin.to_owned(), outcome: outcome.to_owned() })
+            .get_or_create(&Call {
+                plugin: plugin.to_owned(),
+                outcome: outcome.to_owned(),
+            })
             .inc();
     }
 

@@ -33,7 +33,8 @@ impl AdminToken {
     pub fn open(path: &Path) -> std::io::Result<Self> {
         if !path.exists() {
             let mut token = [0; 32];
-            aws_lc_rs::rand::fill(&mut token).map_err(|_| std::io::Error::other("no random numbers"))?;
+            aws_lc_rs::rand::fill(&mut token)
+                .map_err(|_| std::io::Error::other("no random numbers"))?;
             let text = format!("{}\n", URL_SAFE_NO_PAD.encode(token));
             if files::create(path, text.as_bytes())? {
                 tracing::info!(path = %path.display(), "admin token made");
@@ -42,7 +43,9 @@ impl AdminToken {
         let text = files::read(path, 4096)?;
         let token = text.trim_ascii();
         if token.len() < MIN_TOKEN {
-            return Err(std::io::Error::other(format!("the token is shorter than {MIN_TOKEN} characters")));
+            return Err(std::io::Error::other(format!(
+                "the token is shorter than {MIN_TOKEN} characters"
+            )));
         }
         Ok(Self(sha256(token)))
     }
@@ -65,11 +68,20 @@ impl FromRequestParts<App> for Admin {
 
     async fn from_request_parts(parts: &mut request::Parts, app: &App) -> Result<Self, Response> {
         let Some(expected) = &app.parts.admin else {
-            return Err(Failure::new(StatusCode::NOT_FOUND, "not_found", "there is nothing here").into_response());
+            return Err(
+                Failure::new(StatusCode::NOT_FOUND, "not_found", "there is nothing here")
+                    .into_response(),
+            );
         };
-        let sent = parts.headers.get(AUTHORIZATION).map(HeaderValue::as_bytes).unwrap_or_default();
+        let sent = parts
+            .headers
+            .get(AUTHORIZATION)
+            .map(HeaderValue::as_bytes)
+            .unwrap_or_default();
         match sent.split_at_checked(7) {
-            Some((scheme, token)) if scheme.eq_ignore_ascii_case(b"bearer ") && expected.is(token.trim_ascii()) => {
+            Some((scheme, token))
+                if scheme.eq_ignore_ascii_case(b"bearer ") && expected.is(token.trim_ascii()) =>
+            {
                 Ok(Self)
             }
             _ => {
@@ -79,7 +91,9 @@ impl FromRequestParts<App> for Admin {
                     "the admin's token is needed: Authorization: Bearer …",
                 );
                 let mut response = failure.into_response();
-                response.headers_mut().insert(WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));
+                response
+                    .headers_mut()
+                    .insert(WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));
                 Err(response)
             }
         }
@@ -129,11 +143,20 @@ pub(super) async fn plugins(_: Admin, State(app): State<App>) -> Response {
     let errors = parts.sites.errors();
     let site = |key: &str, enabled| {
         let SiteRuns { last, next } = runs.get(key).cloned().unwrap_or_default();
-        Site { key: key.to_owned(), enabled, error: errors.get(key).cloned(), last_run: last, next_run_at: next }
+        Site {
+            key: key.to_owned(),
+            enabled,
+            error: errors.get(key).cloned(),
+            last_run: last,
+            next_run_at: next,
+        }
     };
     let plugins = statuses.into_iter().map(|status| {
         let used = parts.sites.of_plugin(&status.key);
-        let mut sites: Vec<_> = used.iter().map(|used| site(&used.key, used.enabled)).collect();
+        let mut sites: Vec<_> = used
+            .iter()
+            .map(|used| site(&used.key, used.enabled))
+            .collect();
         // A file that never worked is shown under the plugin of its name.
         if used.is_empty() && errors.contains_key(&status.key) {
             sites.push(site(&status.key, false));
@@ -159,7 +182,11 @@ pub(super) async fn plugins(_: Admin, State(app): State<App>) -> Response {
 
 pub(super) async fn reload(_: Admin, State(app): State<App>) -> Response {
     app.parts.directory.reload();
-    (StatusCode::ACCEPTED, Json(serde_json::json!({ "queued": true }))).into_response()
+    (
+        StatusCode::ACCEPTED,
+        Json(serde_json::json!({ "queued": true })),
+    )
+        .into_response()
 }
 
 impl PluginStatus {
@@ -189,7 +216,11 @@ mod tests {
         let text = std::fs::read_to_string(&path).expect("read");
         assert!(first.is(text.trim().as_bytes()));
         assert!(!first.is(b"another"));
-        assert!(AdminToken::open(&path).expect("read").is(text.trim().as_bytes()));
+        assert!(
+            AdminToken::open(&path)
+                .expect("read")
+                .is(text.trim().as_bytes())
+        );
         std::fs::write(&path, "short").expect("written");
         assert!(AdminToken::open(&path).is_err());
     }

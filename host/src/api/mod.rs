@@ -101,7 +101,10 @@ impl FromRef<App> for Ready {
 pub fn router(parts: Parts, config: &Config, accepted: Accepted) -> Router {
     let poll_seconds = config.plugins.poll.as_secs();
     let playback = parts.proxy.clone().routes();
-    let app = App { parts, poll_seconds };
+    let app = App {
+        parts,
+        poll_seconds,
+    };
     let max_body = usize::try_from(config.server.max_body.as_u64()).unwrap_or(usize::MAX);
     let answers = Router::new()
         .route("/api/schedule", get(schedule))
@@ -114,19 +117,30 @@ pub fn router(parts: Parts, config: &Config, accepted: Accepted) -> Router {
         .fallback(ui::page)
         .with_state(app)
         // Not for playback: a blocking reload or a long segment is no hang.
-        .layer(TimeoutLayer::with_status_code(StatusCode::SERVICE_UNAVAILABLE, config.server.handler_timeout))
+        .layer(TimeoutLayer::with_status_code(
+            StatusCode::SERVICE_UNAVAILABLE,
+            config.server.handler_timeout,
+        ))
         .layer(RequestBodyLimitLayer::new(max_body));
     playback
         .merge(answers)
         .layer(CatchPanicLayer::custom(|_| {
-            Failure::new(StatusCode::INTERNAL_SERVER_ERROR, "internal", "this should not have happened")
-                .into_response()
+            Failure::new(
+                StatusCode::INTERNAL_SERVER_ERROR,
+                "internal",
+                "this should not have happened",
+            )
+            .into_response()
         }))
         .layer(axum::middleware::from_fn_with_state(accepted, protect))
 }
 
 async fn schedule(State(schedule): State<Schedule>) -> Response {
-    ([(http::header::CACHE_CONTROL, "no-cache")], Json(schedule.document())).into_response()
+    (
+        [(http::header::CACHE_CONTROL, "no-cache")],
+        Json(schedule.document()),
+    )
+        .into_response()
 }
 
 /// Alive: the process answers.
@@ -140,7 +154,11 @@ async fn readyz(State(ready): State<Ready>) -> Response {
     if ready.0.load(Ordering::Relaxed) {
         Json(serde_json::json!({ "status": "ok" })).into_response()
     } else {
-        Failure::new(StatusCode::SERVICE_UNAVAILABLE, "draining", "the service is starting or stopping")
-            .into_response()
+        Failure::new(
+            StatusCode::SERVICE_UNAVAILABLE,
+            "draining",
+            "the service is starting or stopping",
+        )
+        .into_response()
     }
 }

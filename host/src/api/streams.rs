@@ -48,12 +48,20 @@ struct Health {
     reason: Option<String>,
 }
 
-pub(super) async fn list(State(catalog): State<Catalog>, State(schedule): State<Schedule>, State(app): State<App>) -> Response {
+pub(super) async fn list(
+    State(catalog): State<Catalog>,
+    State(schedule): State<Schedule>,
+    State(app): State<App>,
+) -> Response {
     let snapshot = catalog.snapshot();
     let list = List {
         generated_at: snapshot.generated_at,
         session: schedule.current().map(|session| session.id),
-        streams: snapshot.streams.iter().map(|entry| listed(entry, app.parts.proxy.prefix())).collect(),
+        streams: snapshot
+            .streams
+            .iter()
+            .map(|entry| listed(entry, app.parts.proxy.prefix()))
+            .collect(),
     };
     ([(CACHE_CONTROL, "no-cache")], Json(list)).into_response()
 }
@@ -83,6 +91,7 @@ fn listed(entry: &Entry, prefix: &str) -> Listed {
 /// Raises a signal and answers; whatever runs, runs in the background.
 pub(super) async fn refresh(State(scheduler): State<Scheduler>) -> Response {
     let retry_after = scheduler.refresh().err().map(|left| left.as_secs().max(1));
-    let body = serde_json::json!({ "queued": retry_after.is_none(), "retry_after_seconds": retry_after });
+    let body =
+        serde_json::json!({ "queued": retry_after.is_none(), "retry_after_seconds": retry_after });
     (StatusCode::ACCEPTED, Json(body)).into_response()
 }

@@ -21,17 +21,19 @@ use crate::answer::Failure;
 struct Assets;
 
 const INDEX: &str = "index.html";
-/// hls.js plays from `blob:` URLs and demuxes in a worker of that kind; Svelte
-/// sets styles on elements.
-const POLICY: &str = "default-src 'self'; script-src 'self'; worker-src 'self' blob:; media-src 'self' blob:; \
-     img-src 'self' data:; style-src 'self' 'unsafe-inline'; connect-src 'self'; object-src 'none'; \
-     base-uri 'none'; form-action 'self'; frame-ancestors 'none'";
+/// hls.js plays from `blob:` URLs; media-chrome has style elements of its own.
+const POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self' 'unsafe-inline'; \
+     img-src 'self' data:; media-src 'self' blob:; connect-src 'self'; manifest-src 'self'; \
+     base-uri 'none'; form-action 'none'; frame-ancestors 'none'";
 
 pub(super) async fn page(method: Method, uri: Uri, headers: HeaderMap) -> Response {
     let path = uri.path().trim_start_matches('/');
-    let machine = ["api/", "proxy/", "relay/", "streams/", "channels/", "t/"].iter().any(|p| path.starts_with(p));
+    let machine = ["api/", "proxy/", "relay/", "streams/", "channels/", "t/"]
+        .iter()
+        .any(|p| path.starts_with(p));
     if machine || !matches!(method, Method::GET | Method::HEAD) {
-        return Failure::new(StatusCode::NOT_FOUND, "not_found", "there is no such route").into_response();
+        return Failure::new(StatusCode::NOT_FOUND, "not_found", "there is no such route")
+            .into_response();
     }
     if !path.is_empty()
         && let Some(response) = file(path, &headers)
@@ -39,8 +41,13 @@ pub(super) async fn page(method: Method, uri: Uri, headers: HeaderMap) -> Respon
         return response;
     }
     // What has an extension is a file that is missing, not a page.
-    if path.rsplit('/').next().is_some_and(|last| last.contains('.')) {
-        return Failure::new(StatusCode::NOT_FOUND, "not_found", "there is no such file").into_response();
+    if path
+        .rsplit('/')
+        .next()
+        .is_some_and(|last| last.contains('.'))
+    {
+        return Failure::new(StatusCode::NOT_FOUND, "not_found", "there is no such file")
+            .into_response();
     }
     file(INDEX, &headers).unwrap_or_else(|| {
         Failure::new(
@@ -54,9 +61,13 @@ pub(super) async fn page(method: Method, uri: Uri, headers: HeaderMap) -> Respon
 
 fn file(path: &str, headers: &HeaderMap) -> Option<Response> {
     let plain = Assets::get(path)?;
-    let (file, encoding) = encoded(path, headers).map_or((plain, None), |(file, name)| (file, Some(name)));
+    let (file, encoding) =
+        encoded(path, headers).map_or((plain, None), |(file, name)| (file, Some(name)));
     let hash = file.metadata.sha256_hash();
-    let tag: String = hash[..16].iter().map(|byte| format!("{byte:02x}")).collect();
+    let tag: String = hash[..16]
+        .iter()
+        .map(|byte| format!("{byte:02x}"))
+        .collect();
     let etag = HeaderValue::try_from(format!("\"{tag}\"")).ok()?;
     let mut out = HeaderMap::new();
     out.insert(VARY, HeaderValue::from_static("accept-encoding"));
@@ -68,6 +79,10 @@ fn file(path: &str, headers: &HeaderMap) -> Option<Response> {
             "no-cache"
         }),
     );
+    // On a 304, too: a browser takes the new headers for the page it has.
+    if path.ends_with(".html") {
+        out.insert(CONTENT_SECURITY_POLICY, HeaderValue::from_static(POLICY));
+    }
     let unchanged = headers.get(IF_NONE_MATCH) == Some(&etag);
     out.insert(ETAG, etag);
     if unchanged {
@@ -75,9 +90,6 @@ fn file(path: &str, headers: &HeaderMap) -> Option<Response> {
     }
     let kind = mime_guess::from_path(path).first_or_octet_stream();
     out.insert(CONTENT_TYPE, HeaderValue::try_from(kind.as_ref()).ok()?);
-    if path.ends_with(".html") {
-        out.insert(CONTENT_SECURITY_POLICY, HeaderValue::from_static(POLICY));
-    }
     if let Some(encoding) = encoding {
         out.insert(CONTENT_ENCODING, HeaderValue::from_static(encoding));
     }
@@ -90,7 +102,8 @@ fn encoded(path: &str, headers: &HeaderMap) -> Option<(EmbeddedFile, &'static st
     let takes = |name: &str| {
         accepted.split(',').any(|item| {
             let mut parts = item.trim().split(';');
-            parts.next() == Some(name) && !parts.any(|p| matches!(p.trim(), "q=0" | "q=0.0" | "q=0.00" | "q=0.000"))
+            parts.next() == Some(name)
+                && !parts.any(|p| matches!(p.trim(), "q=0" | "q=0.0" | "q=0.00" | "q=0.000"))
         })
     };
     [("br", "br"), ("gzip", "gz")]

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use jiff::Timestamp;
 
 use crate::net::{Egress, Profile};
-use crate::plugins::{Protection, Stream, StreamKind};
+use crate::plugins::{Protection, Site, Stream, StreamKind};
 
 /// One current stream. Everything that names its upstream stays in here.
 #[derive(Clone, Debug)]
@@ -63,6 +63,23 @@ pub enum State {
 }
 
 impl Entry {
+    /// What `site`'s extraction returned at `found_at`, not checked yet.
+    pub fn new(site: &Site, stream: Stream, found_at: Timestamp) -> Self {
+        let profile = Profile {
+            rules: stream.rules.clone(),
+            jar: stream.use_cookies.then(|| site.jar.clone()),
+        };
+        Self {
+            id: format!("{}.{}", site.key, stream.id),
+            site: site.key.clone(),
+            stream,
+            profile: Arc::new(profile),
+            egress: site.egress.clone(),
+            health: Health::default(),
+            found_at,
+        }
+    }
+
     /// What the checker found, else what the site says.
     pub fn protection(&self) -> Protection {
         self.health.protection.unwrap_or(self.stream.protection)

@@ -54,7 +54,11 @@ impl Snapshot {
 
     /// The listed streams of `site`.
     pub fn of_site(&self, site: &str) -> Vec<Arc<Entry>> {
-        self.streams.iter().filter(|entry| entry.site == site).cloned().collect()
+        self.streams
+            .iter()
+            .filter(|entry| entry.site == site)
+            .cloned()
+            .collect()
     }
 }
 
@@ -67,7 +71,12 @@ impl Catalog {
             by_id: HashMap::new(),
             retired: HashMap::new(),
         };
-        Self(Arc::new(Inner { snapshot: ArcSwap::from_pointee(snapshot), writer: Mutex::default(), clock, keep }))
+        Self(Arc::new(Inner {
+            snapshot: ArcSwap::from_pointee(snapshot),
+            writer: Mutex::default(),
+            clock,
+            keep,
+        }))
     }
 
     /// What is there now.
@@ -78,7 +87,11 @@ impl Catalog {
     /// A stream that may be played: listed, or retired not too long ago.
     pub fn resolve(&self, id: &str) -> Option<Arc<Entry>> {
         let snapshot = self.0.snapshot.load();
-        snapshot.by_id.get(id).or_else(|| snapshot.retired.get(id).map(|(_, entry)| entry)).cloned()
+        snapshot
+            .by_id
+            .get(id)
+            .or_else(|| snapshot.retired.get(id).map(|(_, entry)| entry))
+            .cloned()
     }
 
     /// Replaces everything of `site` in one write.
@@ -95,7 +108,10 @@ impl Catalog {
         self.rewrite(|streams| {
             for (old, health) in checked {
                 if let Some(slot) = streams.iter_mut().find(|entry| Arc::ptr_eq(entry, &old)) {
-                    *slot = Arc::new(Entry { health, ..Entry::clone(&old) });
+                    *slot = Arc::new(Entry {
+                        health,
+                        ..Entry::clone(&old)
+                    });
                 }
             }
         });
@@ -107,8 +123,11 @@ impl Catalog {
         let before = self.0.snapshot.load_full();
         let mut streams = before.streams.clone();
         change(&mut streams);
-        streams.sort_by(|a, b| a.order().cmp(&b.order()));
-        let by_id: HashMap<_, _> = streams.iter().map(|entry| (entry.id.clone(), entry.clone())).collect();
+        streams.sort_by_key(|entry| entry.order());
+        let by_id: HashMap<_, _> = streams
+            .iter()
+            .map(|entry| (entry.id.clone(), entry.clone()))
+            .collect();
         let mut retired = before.retired.clone();
         for entry in &before.streams {
             if !by_id.contains_key(&entry.id) {
@@ -119,10 +138,18 @@ impl Catalog {
             !by_id.contains_key(id) && now.duration_since(*at).unsigned_abs() < self.0.keep
         });
         while retired.len() > MAX_RETIRED {
-            let oldest = retired.iter().min_by_key(|(_, (at, _))| *at).map(|(id, _)| id.clone());
+            let oldest = retired
+                .iter()
+                .min_by_key(|(_, (at, _))| *at)
+                .map(|(id, _)| id.clone());
             let Some(oldest) = oldest else { break };
             retired.remove(&oldest);
         }
-        self.0.snapshot.store(Arc::new(Snapshot { generated_at: now, streams, by_id, retired }));
+        self.0.snapshot.store(Arc::new(Snapshot {
+            generated_at: now,
+            streams,
+            by_id,
+            retired,
+        }));
     }
 }

@@ -11,14 +11,21 @@ use crate::config::Config;
 
 pub(super) async fn run(config: Config, file: &Path) -> Result<ExitCode> {
     let parts = foundation(&config)?;
-    let (code, verdict) = match load_file(&parts.host, file, config.plugins.max_file.as_u64()).await {
-        Ok(generation) => {
-            (ExitCode::SUCCESS, serde_json::json!({ "verdict": "accepted", "plugin": generation.info }))
-        }
+    let (code, verdict) = match load_file(&parts.host, file, config.plugins.max_file.as_u64()).await
+    {
+        Ok(generation) => (
+            ExitCode::SUCCESS,
+            serde_json::json!({ "verdict": "accepted", "plugin": generation.info }),
+        ),
         Err(error) => {
-            let code = error.downcast_ref::<crate::plugins::LoadError>().map_or("file", |e| e.code());
+            let code = error
+                .downcast_ref::<crate::plugins::LoadError>()
+                .map_or("file", |e| e.code());
             let error = serde_json::json!({ "code": code, "message": format!("{error:#}") });
-            (ExitCode::FAILURE, serde_json::json!({ "verdict": "refused", "error": error }))
+            (
+                ExitCode::FAILURE,
+                serde_json::json!({ "verdict": "refused", "error": error }),
+            )
         }
     };
     super::print(&serde_json::to_string_pretty(&verdict)?);

@@ -8,27 +8,24 @@ use anyhow::{Result, bail};
 use serde_json::json;
 
 use super::plugin_file::load_file;
-use crate::app::foundation;
+use crate::app::{Foundation, foundation};
 use crate::config::Config;
-use crate::plugins::{Hint, Site};
+use crate::plugins::{Generation, Hint, Site};
 
 pub(super) async fn run(config: Config, key: &str) -> Result<ExitCode> {
     let parts = foundation(&config)?;
-    let sites = parts.sites.clone();
-    let assumed = key.to_owned();
-    tokio::task::spawn_blocking(move || sites.reload(&[assumed])).await?;
-    let Some(site) = parts.sites.get(key) else {
-        match parts.sites.errors().get(key) {
-            Some(error) => bail!("sites/{key}.toml: {error}"),
-            None => bail!("there is no site {key:?}: expected {}", config.sites_dir().join(format!("{key}.toml")).display()),
-        }
-    };
-    let file = config.plugins_dir().join(format!("{}.wasm", site.plugin));
-    let plugin = load_file(&parts.host, &file, config.plugins.max_file.as_u64()).await?;
+    let (site, plugin) = site_and_plugin(&config, &parts, key).await?;
     let (code, document) = match plugin.extract(&parts.host, &site, &Hint::default()).await {
         Ok(found) => {
-            let streams: Vec<_> = found.streams.iter().map(|stream| describe(&site, stream)).collect();
-            (ExitCode::SUCCESS, json!({ "site": key, "streams": streams, "refused": found.refused }))
+            let streams: Vec<_> = found
+                .streams
+                .iter()
+                .map(|stream| describe(&site, stream))
+                .collect();
+            (
+                ExitCode::SUCCESS,
+                json!({ "site": key, "streams": streams, "refused": found.refused }),
+            )
         }
         Err(error) => (
             ExitCode::FAILURE,
@@ -39,11 +36,36 @@ pub(super) async fn run(config: Config, key: &str) -> Result<ExitCode> {
     Ok(code)
 }
 
+/// A site as configured, and its plugin as it lies in the directory.
+pub(super) async fn site_and_plugin(
+    config: &Config,
+    parts: &Foundation,
+    key: &str,
+) -> Result<(Arc<Site>, Generation)> {
+    let (sites, assumed) = (parts.sites.clone(), key.to_owned());
+    tokio::task::spawn_blocking(move || sites.reload(&[assumed])).await?;
+    let Some(site) = parts.sites.get(key) else {
+        match parts.sites.errors().get(key) {
+            Some(error) => bail!("sites/{key}.toml: {error}"),
+            None => bail!(
+                "there is no site {key:?}: expected {}",
+                config.sites_dir().join(format!("{key}.toml")).display()
+            ),
+        }
+    };
+    let file = config.plugins_dir().join(format!("{}.wasm", site.plugin));
+    let plugin = load_file(&parts.host, &file, config.plugins.max_file.as_u64()).await?;
+    Ok((site, plugin))
+}
+
 /// For the operator's own eyes: with the upstream's URL, without header
 /// values, which may be secrets.
 fn describe(site: &Arc<Site>, stream: &crate::plugins::Stream) -> serde_json::Value {
-    let headers: Vec<_> =
-        stream.rules.iter().flat_map(|rule| rule.headers.iter().map(|(name, _)| name.as_str())).collect();
+    let headers: Vec<_> = stream
+        .rules
+        .iter()
+        .flat_map(|rule| rule.headers.iter().map(|(name, _)| name.as_str()))
+        .collect();
     json!({
         "id": format!("{}.{}", site.key, stream.id),
         "url": stream.url,

@@ -46,7 +46,12 @@ enum Command {
         #[arg(long, value_enum)]
         kind: Option<LinkKind>,
         /// Print what LINK holds: a path that was handed out, or its `url`.
-        #[arg(long, value_name = "LINK", conflicts_with = "url", required_unless_present = "url")]
+        #[arg(
+            long,
+            value_name = "LINK",
+            conflicts_with = "url",
+            required_unless_present = "url"
+        )]
         open: Option<String>,
         /// The upstream URL to seal.
         url: Option<String>,
@@ -87,7 +92,10 @@ pub fn main() -> ExitCode {
         return print(&loaded.print());
     }
     log(&loaded.config, matches!(cli.command, Command::Serve));
-    let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
+    let runtime = match tokio::runtime::Builder::new_multi_thread()
+        .enable_all()
+        .build()
+    {
         Ok(runtime) => runtime,
         Err(error) => {
             complain(&error.to_string());
@@ -100,7 +108,11 @@ pub fn main() -> ExitCode {
             Command::Serve => serve::run(config).await,
             Command::Extract { site } => extract::run(config, &site).await,
             Command::CheckPlugin { file } => check_plugin::run(config, &file).await,
-            Command::Link { kind, open: Some(link), .. } => link::open(&config, kind, &link).await,
+            Command::Link {
+                kind,
+                open: Some(link),
+                ..
+            } => link::open(&config, kind, &link).await,
             Command::Link { kind, url, .. } => link::seal(&config, kind, &url.unwrap_or_default()),
             Command::Config { .. } => Ok(ExitCode::SUCCESS),
         }
@@ -116,9 +128,15 @@ pub fn main() -> ExitCode {
 /// Logs go to standard error: standard output is for what was asked for.
 fn log(config: &Config, serving: bool) {
     use tracing_subscriber::EnvFilter;
-    let filter = if serving { config.log.filter.as_str() } else { "warn" };
+    let filter = if serving {
+        config.log.filter.as_str()
+    } else {
+        "warn"
+    };
     let filter = EnvFilter::try_new(filter).unwrap_or_else(|_| EnvFilter::new("info"));
-    let builder = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr);
+    let builder = tracing_subscriber::fmt()
+        .with_env_filter(filter)
+        .with_writer(std::io::stderr);
     match config.log.format {
         LogFormat::Json => builder.json().init(),
         LogFormat::Text => builder.with_ansi(false).init(),

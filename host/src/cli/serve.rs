@@ -25,7 +25,9 @@ pub(super) async fn run(config: Config) -> Result<ExitCode> {
 }
 
 async fn bind(listen: SocketAddr, key: &str) -> Result<TcpListener> {
-    TcpListener::bind(listen).await.with_context(|| format!("{key} = {listen} cannot be bound"))
+    TcpListener::bind(listen)
+        .await
+        .with_context(|| format!("{key} = {listen} cannot be bound"))
 }
 
 fn signalled() -> Result<impl Future<Output = ()>> {

@@ -14,6 +14,7 @@
 
 mod check;
 mod error;
+mod header;
 mod key;
 mod layers;
 mod model;
@@ -31,6 +32,7 @@ mod value;
 use std::path::{Path, PathBuf};
 
 pub use error::{ConfigError, Problem};
+pub use header::is_reserved_header;
 pub use key::{BadKey, Key};
 pub use model::{
     Auth, Config, Extraction, Grants, Health, Links, Log, LogFormat, Metrics, Net, PluginLimits,

@@ -11,6 +11,7 @@ use serde::{Deserialize, Deserializer};
 use toml::{Table, Value};
 use url::Url;
 
+use super::header::is_reserved_header;
 use super::key::Key;
 use super::pattern::HostPattern;
 use super::secret::Secret;
@@ -29,21 +30,6 @@ const KEYS: &[&str] = &[
     "headers",
     "settings",
     "secrets",
-];
-
-/// Headers that the client makes itself, or that would break its framing.
-const NOT_SETTABLE: &[&str] = &[
-    "connection",
-    "content-length",
-    "cookie",
-    "host",
-    "keep-alive",
-    "proxy-authorization",
-    "proxy-connection",
-    "te",
-    "trailer",
-    "transfer-encoding",
-    "upgrade",
 ];
 
 /// A configured use of a plugin.
@@ -252,7 +238,7 @@ fn headers<'de, D: Deserializer<'de>>(d: D) -> Result<HeaderMap, D::Error> {
         let header: HeaderName = name
             .parse()
             .map_err(|_| D::Error::custom(format!("{name:?} is not a header's name")))?;
-        if NOT_SETTABLE.contains(&header.as_str()) {
+        if is_reserved_header(&header) {
             let message = format!("{header} can't be set: the client makes it itself");
             return Err(D::Error::custom(message));
         }

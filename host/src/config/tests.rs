@@ -60,7 +60,7 @@ fn defaults_resolve_to_what_the_documentation_promises() {
     assert_eq!(config.links.key_file, Path::new("/run/data/links.key"));
     assert_eq!(config.server.listen.to_string(), "127.0.0.1:8080");
     assert_eq!(config.server.public_url, None);
-    assert_eq!(config.metrics.listen, None);
+    assert_eq!(config.metrics.listen, "127.0.0.1:9090".parse().ok());
     assert_eq!(config.auth.viewers, Viewers::Loopback);
     assert_eq!(config.net.ports, [80, 443, 8080, 8443]);
     assert_eq!(config.net.connect_timeout, Duration::from_secs(3));
@@ -310,10 +310,15 @@ fn secrets_are_not_shown() {
     let config = from_env(&[]).unwrap().config;
     let printed = Origins::new(vec![leaf]).print(&config);
     assert!(printed.starts_with("redis.url = \"(hidden)\""), "{printed}");
-    for value in ["\"redis://:hunter2@h\"", "[\"hunter2\"]", "{ hunter2 = 1 }"] {
+    for value in [
+        "\"redis://:hunter2@h\"",
+        "[\"hunter2\"]",
+        "12345678",
+        "{ hunter2 = 1 }",
+    ] {
         let found = problems(from_file(&format!("redis.url = {value}\n")));
         assert!(
-            !found.is_empty() && !found[0].contains("hunter2"),
+            !found.is_empty() && !found[0].contains("hunter2") && !found[0].contains("12345678"),
             "{found:?}"
         );
     }

@@ -108,9 +108,16 @@ impl Scheduler {
     /// `extraction.refresh_cooldown` of the last one change nothing and learn
     /// how long it still lasts.
     pub fn refresh(&self) -> Result<(), Duration> {
-        let mut last = self.0.last_refresh.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut last = self
+            .0
+            .last_refresh
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner);
         let cooldown = self.0.config.refresh_cooldown;
-        if let Some(left) = last.and_then(|at| cooldown.checked_sub(at.elapsed())).filter(|l| !l.is_zero()) {
+        if let Some(left) = last
+            .and_then(|at| cooldown.checked_sub(at.elapsed()))
+            .filter(|l| !l.is_zero())
+        {
             self.0.parts.metrics.limit("extraction.refresh_cooldown");
             return Err(left);
         }
@@ -141,7 +148,14 @@ impl Scheduler {
             }
             while tasks.try_join_next().is_some() {}
             running.retain(|_, task| !task.is_finished());
-            for site in self.0.parts.sites.all().into_iter().filter(|site| site.enabled) {
+            for site in self
+                .0
+                .parts
+                .sites
+                .all()
+                .into_iter()
+                .filter(|site| site.enabled)
+            {
                 if !running.contains_key(&site.key) {
                     let task = self.clone().site(site.key.clone(), stop.clone());
                     running.insert(site.key.clone(), tasks.spawn(task));
@@ -165,7 +179,9 @@ impl Scheduler {
         let mut sites = inner.sites_changed.subscribe();
         let mut failures = 0;
         loop {
-            let Some(site) = inner.parts.sites.get(&key).filter(|site| site.enabled) else { break };
+            let Some(site) = inner.parts.sites.get(&key).filter(|site| site.enabled) else {
+                break;
+            };
             let Some((generation, number)) = inner.parts.registry.current(&site.plugin) else {
                 self.runs_lock().insert(key.clone(), SiteRuns::default());
                 let gone = tokio::select! {
@@ -176,7 +192,9 @@ impl Scheduler {
                 if gone { break } else { continue }
             };
             let run = {
-                let Ok(_place) = inner.places.acquire().await else { break };
+                let Ok(_place) = inner.places.acquire().await else {
+                    break;
+                };
                 run::once(&inner.parts, &site, &generation, number, &(inner.hint)()).await
             };
             failures = if run.failed() { failures + 1 } else { 0 };
@@ -184,7 +202,13 @@ impl Scheduler {
             let not_before = run.not_before();
             let next = Instant::now() + wait;
             let next_at = inner.parts.clock.now().checked_add(wait).ok();
-            self.runs_lock().insert(key.clone(), SiteRuns { last: Some(run.last), next: next_at });
+            self.runs_lock().insert(
+                key.clone(),
+                SiteRuns {
+                    last: Some(run.last),
+                    next: next_at,
+                },
+            );
             refresh.mark_unchanged();
 
             // Until the next run, keep the streams' health fresh.

@@ -9,7 +9,6 @@ use tokio::time::Instant;
 use super::Parts;
 use crate::catalog::{Entry, Health};
 use crate::config;
-use crate::net::Profile;
 use crate::plugins::{CallError, ExtractError, Extraction, Generation, Hint, Refused, Site};
 
 /// A run that ended, for the admin.
@@ -55,13 +54,20 @@ pub(super) async fn once(
     let started_at = parts.clock.now();
     let clock = Instant::now();
     let result = generation.extract(&parts.host, site, hint).await;
-    parts.loader.report(&site.plugin, number, result.as_ref().map(|_| ())).await;
+    parts
+        .loader
+        .report(&site.plugin, number, result.as_ref().map(|_| ()))
+        .await;
     let mut refused = Vec::new();
     let mut expires = None;
     let error = match result {
         Ok(found) => {
             refused.clone_from(&found.refused);
-            expires = found.streams.iter().filter_map(|stream| stream.expires_at).min();
+            expires = found
+                .streams
+                .iter()
+                .filter_map(|stream| stream.expires_at)
+                .min();
             publish(parts, site, found).await;
             None
         }
@@ -74,7 +80,13 @@ pub(super) async fn once(
         }
     };
     for record in &refused {
-        tracing::warn!(site = site.key, stream = record.id, code = record.code, "stream refused: {}", record.message);
+        tracing::warn!(
+            site = site.key,
+            stream = record.id,
+            code = record.code,
+            "stream refused: {}",
+            record.message
+        );
     }
     let last = LastRun {
         started_at,
@@ -93,43 +105,46 @@ pub(super) async fn once(
         duration_ms = last.duration_ms,
         "extraction"
     );
-    Run { last, error, expires }
+    Run {
+        last,
+        error,
+        expires,
+    }
 }
 
 async fn publish(parts: &Parts, site: &Arc<Site>, found: Extraction) {
     let before = parts.catalog.snapshot();
     let found_at = parts.clock.now();
     let entries = found.streams.into_iter().map(|stream| {
-        let id = format!("{}.{}", site.key, stream.id);
-        let health = before.get(&id).map(|entry| entry.health.clone()).unwrap_or_default();
-        let profile = Profile {
-            rules: stream.rules.clone(),
-            jar: stream.use_cookies.then(|| site.jar.clone()),
-        };
-        Arc::new(Entry {
-            id,
-            site: site.key.clone(),
-            stream,
-            profile: Arc::new(profile),
-            egress: site.egress.clone(),
-            health,
-            found_at,
-        })
+        let mut entry = Entry::new(site, stream, found_at);
+        // What was seen before tells whether the playlist advances.
+        if let Some(known) = before.get(&entry.id) {
+            entry.health.clone_from(&known.health);
+        }
+        Arc::new(entry)
     });
     let checked: Vec<(Arc<Entry>, Health)> = parts.checker.check_all(entries.collect()).await;
-    let entries = checked.into_iter().map(|(entry, health)| Entry { health, ..Entry::clone(&entry) });
+    let entries = checked.into_iter().map(|(entry, health)| Entry {
+        health,
+        ..Entry::clone(&entry)
+    });
     parts.catalog.publish(&site.key, entries.collect());
 }
 
 impl Run {
     pub(super) fn failed(&self) -> bool {
-        !matches!(self.error, None | Some(CallError::Guest(ExtractError::NotFound)))
+        !matches!(
+            self.error,
+            None | Some(CallError::Guest(ExtractError::NotFound))
+        )
     }
 
     /// A site that said when to come back is not asked before.
     pub(super) fn not_before(&self) -> Option<Instant> {
         match self.error {
-            Some(CallError::Guest(ExtractError::RateLimited(Some(wait)))) => Some(Instant::now() + wait),
+            Some(CallError::Guest(ExtractError::RateLimited(Some(wait)))) => {
+                Some(Instant::now() + wait)
+            }
             _ => None,
         }
     }
@@ -145,7 +160,9 @@ impl Run {
         let interval = site.interval.unwrap_or(config.interval);
         let mut wait = interval.mul_f64(1.0 + config.jitter * (2.0 * rand::random::<f64>() - 1.0));
         if failures > 1 {
-            wait = wait.saturating_mul(1 << (failures - 1).min(10)).min(config.backoff_max.max(interval));
+            wait = wait
+                .saturating_mul(1 << (failures - 1).min(10))
+                .min(config.backoff_max.max(interval));
         }
         if let Some(CallError::Guest(ExtractError::RateLimited(Some(asked)))) = self.error {
             wait = wait.max(asked.min(config.backoff_max));

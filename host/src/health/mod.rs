@@ -19,10 +19,10 @@ use url::Url;
 use crate::catalog::{Entry, Health, State};
 use crate::clock::Clock;
 use crate::config;
+use crate::media::{Content, sniff};
 use crate::net::FetchError;
 use crate::playlist::{self, Context, Limits, MediaState, Variables};
 use crate::plugins::{Protection, StreamKind};
-use crate::media::{Content, sniff};
 
 /// Checks streams; cheap to clone.
 #[derive(Clone, Debug)]
@@ -44,13 +44,19 @@ struct Fault {
 }
 
 /// Between two looks at a live playlist of which nothing is known yet.
-const SECOND_LOOK: std::ops::RangeInclusive<Duration> = Duration::from_secs(1)..=Duration::from_secs(10);
+const SECOND_LOOK: std::ops::RangeInclusive<Duration> =
+    Duration::from_secs(1)..=Duration::from_secs(10);
 
 impl Checker {
     /// Playlists are bounded as the relay bounds them.
     pub fn new(config: config::Health, relay: config::Relay, clock: Clock) -> Self {
         let places = Semaphore::new(config.concurrency);
-        Self(Arc::new(Inner { config, max_playlist: relay.playlist.as_u64(), clock, places }))
+        Self(Arc::new(Inner {
+            config,
+            max_playlist: relay.playlist.as_u64(),
+            clock,
+            places,
+        }))
     }
 
     /// Checks all of `entries` at once, as many as `health.concurrency` lets.
@@ -63,7 +69,9 @@ impl Checker {
     }
 
     async fn check(&self, entry: &Entry) -> Health {
-        let Ok(_place) = self.0.places.acquire().await else { return entry.health.clone() };
+        let Ok(_place) = self.0.places.acquire().await else {
+            return entry.health.clone();
+        };
         let mut health = Health {
             checked_at: Some(self.0.clock.now()),
             newest: entry.health.newest,
@@ -75,7 +83,11 @@ impl Checker {
         }
         let walked = tokio::time::timeout(self.0.config.timeout, self.walk(entry, &mut health));
         let result = walked.await.unwrap_or_else(|_| {
-            Err(Fault { level: health.level, state: State::Down, reason: "no answer in time".into() })
+            Err(Fault {
+                level: health.level,
+                state: State::Down,
+                reason: "no answer in time".into(),
+            })
         });
         match result {
             Ok(()) => (health.level, health.state) = (3, State::Up),
@@ -98,7 +110,11 @@ impl Checker {
             Some(offered) => {
                 // As a player begins: with the first that is listed.
                 let Some(variant) = offered.variants.into_iter().next() else {
-                    return Err(Fault { level: 0, state: State::Down, reason: "the playlist has no variant".into() });
+                    return Err(Fault {
+                        level: 0,
+                        state: State::Down,
+                        reason: "the playlist has no variant".into(),
+                    });
                 };
                 (parent, session_keys) = (offered.variables, offered.protection);
                 self.playlist(entry, variant.url).await?
@@ -108,10 +124,18 @@ impl Checker {
         let mut state = playlist::media_state(&body, &context(&base, &parent));
         health.protection = Some(protection(state.protection.max(session_keys)));
         if health.protection == Some(Protection::Drm) {
-            return Err(Fault { level: 1, state: State::Down, reason: "protected media".into() });
+            return Err(Fault {
+                level: 1,
+                state: State::Down,
+                reason: "protected media".into(),
+            });
         }
         let Some(newest) = newest(&state) else {
-            return Err(Fault { level: 0, state: State::Down, reason: "the playlist has no media".into() });
+            return Err(Fault {
+                level: 0,
+                state: State::Down,
+                reason: "the playlist has no media".into(),
+            });
         };
         health.level = 1;
 
@@ -119,7 +143,10 @@ impl Checker {
         let mut advances = state.ended || health.newest.is_some_and(|before| before != newest);
         let mut seen = newest;
         if !advances {
-            let wait = state.target_duration.unwrap_or_default().clamp(*SECOND_LOOK.start(), *SECOND_LOOK.end());
+            let wait = state
+                .target_duration
+                .unwrap_or_default()
+                .clamp(*SECOND_LOOK.start(), *SECOND_LOOK.end());
             tokio::time::sleep(wait).await;
             let (body, base) = self.playlist(entry, base).await?;
             state = playlist::media_state(&body, &context(&base, &parent));
@@ -128,7 +155,11 @@ impl Checker {
         }
         health.newest = Some(seen);
         if !advances {
-            return Err(Fault { level: 1, state: State::Degraded, reason: "the playlist does not advance".into() });
+            return Err(Fault {
+                level: 1,
+                state: State::Degraded,
+                reason: "the playlist does not advance".into(),
+            });
         }
         health.level = 2;
         self.segment(entry, &state).await
@@ -136,8 +167,11 @@ impl Checker {
 
     async fn playlist(&self, entry: &Entry, url: Url) -> Result<(bytes::Bytes, Url), Fault> {
         let fault = |error: FetchError| down(0, &error);
-        let response =
-            entry.egress.send(entry.egress.get(url), &*entry.profile, "health").await.map_err(fault)?;
+        let response = entry
+            .egress
+            .send(entry.egress.get(url), &*entry.profile, "health")
+            .await
+            .map_err(fault)?;
         if !response.status.is_success() {
             return Err(status(0, response.status));
         }
@@ -146,22 +180,41 @@ impl Checker {
         if playlist::is_playlist(&body) {
             Ok((body, base))
         } else {
-            Err(Fault { level: 0, state: State::Down, reason: "the answer is not a playlist".into() })
+            Err(Fault {
+                level: 0,
+                state: State::Down,
+                reason: "the answer is not a playlist".into(),
+            })
         }
     }
 
     /// Only the beginning of the newest segment: enough to see what it is.
     async fn segment(&self, entry: &Entry, state: &MediaState) -> Result<(), Fault> {
-        let Some(segment) = &state.newest else { return Ok(()) };
+        let Some(segment) = &state.newest else {
+            return Ok(());
+        };
         let want = self.0.config.segment_bytes.as_u64().max(1);
         let start = segment.range.and_then(|range| range.offset).unwrap_or(0);
         let mut request = entry.egress.get(segment.url.clone());
         let range = format!("bytes={start}-{}", start + want - 1);
-        request.headers.insert(RANGE, HeaderValue::try_from(range).expect("digits are a header value"));
-        let fault = |error: FetchError| Fault { state: State::Degraded, ..down(2, &error) };
-        let mut response = entry.egress.send(request, &*entry.profile, "health").await.map_err(fault)?;
+        request.headers.insert(
+            RANGE,
+            HeaderValue::try_from(range).expect("digits are a header value"),
+        );
+        let fault = |error: FetchError| Fault {
+            state: State::Degraded,
+            ..down(2, &error)
+        };
+        let mut response = entry
+            .egress
+            .send(request, &*entry.profile, "health")
+            .await
+            .map_err(fault)?;
         if !response.status.is_success() {
-            return Err(Fault { state: State::Degraded, ..status(2, response.status) });
+            return Err(Fault {
+                state: State::Degraded,
+                ..status(2, response.status)
+            });
         }
         let mut head = Vec::new();
         while (head.len() as u64) < want.min(512) {
@@ -180,7 +233,11 @@ impl Checker {
         if media {
             Ok(())
         } else {
-            Err(Fault { level: 2, state: State::Degraded, reason: "the newest segment is not media".into() })
+            Err(Fault {
+                level: 2,
+                state: State::Degraded,
+                reason: "the newest segment is not media".into(),
+            })
         }
     }
 }
@@ -199,11 +256,19 @@ fn protection(found: playlist::Protection) -> Protection {
 }
 
 fn context<'a>(base: &'a Url, parent: &'a Variables) -> Context<'a> {
-    Context { base, parent, limits: Limits::STANDARD }
+    Context {
+        base,
+        parent,
+        limits: Limits::STANDARD,
+    }
 }
 
 fn status(level: u8, status: http::StatusCode) -> Fault {
-    Fault { level, state: State::Down, reason: format!("the upstream answered {}", status.as_u16()) }
+    Fault {
+        level,
+        state: State::Down,
+        reason: format!("the upstream answered {}", status.as_u16()),
+    }
 }
 
 fn down(level: u8, error: &FetchError) -> Fault {
@@ -211,5 +276,9 @@ fn down(level: u8, error: &FetchError) -> Fault {
         FetchError::Denied(denied) => format!("the guard refuses its address ({})", denied.code()),
         other => other.to_string(),
     };
-    Fault { level, state: State::Down, reason }
+    Fault {
+        level,
+        state: State::Down,
+        reason,
+    }
 }

@@ -96,15 +96,42 @@ mod tests {
     fn special_addresses_are_denied_and_public_ones_are_not() {
         let rules = AddressRules::default();
         for ip in [
-            "0.0.0.0", "10.1.2.3", "100.64.0.1", "127.0.0.1", "127.255.255.254", "169.254.169.254",
-            "172.31.255.255", "192.168.1.1", "198.19.0.1", "224.0.0.1", "255.255.255.255",
-            "168.63.129.16", "::", "::1", "::ffff:8.8.8.8", "::8.8.8.8", "64:ff9b::808:808",
-            "64:ff9b:1::1", "2001::1", "2002:808:808::1", "fd00::1", "fe80::1", "fec0::1",
-            "ff02::1", "4000::1", "fd00:ec2::254",
+            "0.0.0.0",
+            "10.1.2.3",
+            "100.64.0.1",
+            "127.0.0.1",
+            "127.255.255.254",
+            "169.254.169.254",
+            "172.31.255.255",
+            "192.168.1.1",
+            "198.19.0.1",
+            "224.0.0.1",
+            "255.255.255.255",
+            "168.63.129.16",
+            "::",
+            "::1",
+            "::ffff:8.8.8.8",
+            "::8.8.8.8",
+            "64:ff9b::808:808",
+            "64:ff9b:1::1",
+            "2001::1",
+            "2002:808:808::1",
+            "fd00::1",
+            "fe80::1",
+            "fec0::1",
+            "ff02::1",
+            "4000::1",
+            "fd00:ec2::254",
         ] {
             assert!(verdict(ip, &rules).is_err(), "{ip} must be denied");
         }
-        for ip in ["1.1.1.1", "8.8.8.8", "172.32.0.1", "192.167.255.255", "2606:4700::1111"] {
+        for ip in [
+            "1.1.1.1",
+            "8.8.8.8",
+            "172.32.0.1",
+            "192.167.255.255",
+            "2606:4700::1111",
+        ] {
             assert!(verdict(ip, &rules).is_ok(), "{ip} must be allowed");
         }
     }
@@ -113,11 +140,17 @@ mod tests {
     fn exceptions_open_a_range_and_the_own_deny_list_wins() {
         let rules = AddressRules {
             allow: vec!["192.168.7.0/24".parse().expect("net")],
-            deny: vec!["192.168.7.9/32".parse().expect("net"), "8.8.4.4/32".parse().expect("net")],
+            deny: vec![
+                "192.168.7.9/32".parse().expect("net"),
+                "8.8.4.4/32".parse().expect("net"),
+            ],
         };
         assert!(verdict("192.168.7.1", &rules).is_ok());
         assert!(verdict("192.168.8.1", &rules).is_err());
-        assert_eq!(verdict("192.168.7.9", &rules), Err("denied by net.deny_addresses"));
+        assert_eq!(
+            verdict("192.168.7.9", &rules),
+            Err("denied by net.deny_addresses")
+        );
         assert!(verdict("8.8.4.4", &rules).is_err());
     }
 }

@@ -93,7 +93,11 @@ const MAX_ORIGINS: usize = 1024;
 impl Net {
     /// Nothing is opened before the first fetch.
     pub fn new(config: config::Net, metrics: Metrics) -> Self {
-        Self(Arc::new(Shared { config, metrics, origins: DashMap::new() }))
+        Self(Arc::new(Shared {
+            config,
+            metrics,
+            origins: DashMap::new(),
+        }))
     }
 
     /// The policy of `[net]`, with more allowed addresses for one site.
@@ -101,7 +105,12 @@ impl Net {
         let config = &self.0.config;
         Policy {
             addresses: super::AddressRules {
-                allow: config.allow_addresses.iter().chain(allow).copied().collect(),
+                allow: config
+                    .allow_addresses
+                    .iter()
+                    .chain(allow)
+                    .copied()
+                    .collect(),
                 deny: config.deny_addresses.clone(),
             },
             ports: config.ports.clone(),
@@ -113,7 +122,10 @@ impl Net {
     /// A way out under `policy`, with a connection pool of its own.
     pub fn egress(&self, policy: Policy) -> Result<Egress, FetchError> {
         let config = &self.0.config;
-        let resolver = GuardedResolver { policy: Arc::new(policy), timeout: config.connect_timeout };
+        let resolver = GuardedResolver {
+            policy: Arc::new(policy),
+            timeout: config.connect_timeout,
+        };
         // The one place that makes a client: no environment proxies, no
         // redirects, cookies or decompression of its own.
         #[allow(clippy::disallowed_methods)]
@@ -127,11 +139,17 @@ impl Net {
             .read_timeout(config.read_timeout)
             .pool_max_idle_per_host(config.per_origin)
             .http1_max_headers(100)
-            .http2_max_header_list_size(u32::try_from(config.max_headers.as_u64()).unwrap_or(u32::MAX))
+            .http2_max_header_list_size(
+                u32::try_from(config.max_headers.as_u64()).unwrap_or(u32::MAX),
+            )
             .user_agent(config.user_agent.clone())
             .build()
             .map_err(FetchError::from)?;
-        Ok(Egress { shared: self.0.clone(), resolver, client })
+        Ok(Egress {
+            shared: self.0.clone(),
+            resolver,
+            client,
+        })
     }
 }
 
@@ -195,7 +213,9 @@ impl Egress {
             let response = self.hop(&request, rules).await?;
             rules.received(&response.url, &response.headers);
             let target = redirect_target(&response);
-            let (Some(target), true) = (target, request.redirects > 0) else { return Ok(response) };
+            let (Some(target), true) = (target, request.redirects > 0) else {
+                return Ok(response);
+            };
             if hops == request.redirects {
                 self.shared.metrics.limit("net.redirects");
                 return Err(FetchError::TooManyRedirects);
@@ -222,10 +242,18 @@ impl Egress {
 
     /// A redirect's target: judged as a raw string like any other URL.
     fn follow(&self, base: &Url, location: &str) -> Result<Url, FetchError> {
-        if location.bytes().any(|b| b <= b' ' || b == 0x7f || b == b'\\') {
-            return Err(Denied::Url("a redirect holds a space, a control character or a backslash").into());
+        if location
+            .bytes()
+            .any(|b| b <= b' ' || b == 0x7f || b == b'\\')
+        {
+            return Err(Denied::Url(
+                "a redirect holds a space, a control character or a backslash",
+            )
+            .into());
         }
-        let url = base.join(location).map_err(|_| Denied::Url("a redirect cannot be parsed"))?;
+        let url = base
+            .join(location)
+            .map_err(|_| Denied::Url("a redirect cannot be parsed"))?;
         self.policy().judge(&url)?;
         Ok(url)
     }
@@ -277,7 +305,10 @@ impl Egress {
         if semaphore.available_permits() == 0 {
             self.shared.metrics.limit("net.per_origin");
         }
-        semaphore.acquire_owned().await.map_err(|_| FetchError::Busy)
+        semaphore
+            .acquire_owned()
+            .await
+            .map_err(|_| FetchError::Busy)
     }
 }
 
@@ -286,7 +317,12 @@ impl Egress {
 impl Response {
     /// The length the origin promised, in bytes.
     pub fn content_length(&self) -> Option<u64> {
-        self.headers.get(CONTENT_LENGTH)?.to_str().ok()?.parse().ok()
+        self.headers
+            .get(CONTENT_LENGTH)?
+            .to_str()
+            .ok()?
+            .parse()
+            .ok()
     }
 
     /// The next piece as it arrives; `None` at the end. A body that ends short

@@ -76,7 +76,11 @@ impl From<reqwest::Error> for FetchError {
             cause = this.source();
         }
         if error.is_timeout() {
-            if error.is_connect() { Self::Timeout("net.connect_timeout") } else { Self::Timeout("net.read_timeout") }
+            if error.is_connect() {
+                Self::Timeout("net.connect_timeout")
+            } else {
+                Self::Timeout("net.read_timeout")
+            }
         } else if error.is_connect() {
             Self::Connect
         } else {

@@ -73,7 +73,9 @@ impl Policy {
             return Err(Denied::Url("longer than net.max_url"));
         }
         if raw.bytes().any(|b| b <= b' ' || b == 0x7f || b == b'\\') {
-            return Err(Denied::Url("holds a space, a control character or a backslash"));
+            return Err(Denied::Url(
+                "holds a space, a control character or a backslash",
+            ));
         }
         let url = Url::parse(raw).map_err(|_| Denied::Url("cannot be parsed"))?;
         self.judge(&url)?;
@@ -106,9 +108,11 @@ impl Policy {
 
     /// Judges one address that `host` stands for.
     pub fn judge_address(&self, host: &str, ip: IpAddr) -> Result<(), Denied> {
-        self.addresses
-            .judge(ip)
-            .map_err(|range| Denied::Address { host: host.to_owned(), ip, range })
+        self.addresses.judge(ip).map_err(|range| Denied::Address {
+            host: host.to_owned(),
+            ip,
+            range,
+        })
     }
 }
 
@@ -119,7 +123,9 @@ fn is_host_name(name: &str) -> bool {
     name.len() <= 253
         && name.split('.').all(|label| {
             (1..=63).contains(&label.len())
-                && label.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-' || b == b'_')
+                && label
+                    .bytes()
+                    .all(|b| b.is_ascii_alphanumeric() || b == b'-' || b == b'_')
         })
 }
 
@@ -146,7 +152,11 @@ pub(crate) mod tests {
             "https://xn--bcher-kva.example/",
             "https://a_b.example/",
         ] {
-            assert!(policy().parse(raw).is_ok(), "{raw}: {:?}", policy().parse(raw));
+            assert!(
+                policy().parse(raw).is_ok(),
+                "{raw}: {:?}",
+                policy().parse(raw)
+            );
         }
     }
 
@@ -184,14 +194,20 @@ pub(crate) mod tests {
 
     #[test]
     fn an_empty_port_list_allows_every_port_but_zero() {
-        let policy = Policy { ports: vec![], ..policy() };
+        let policy = Policy {
+            ports: vec![],
+            ..policy()
+        };
         assert!(policy.parse("http://example.org:12345/").is_ok());
         assert!(policy.parse("http://example.org:0/").is_err());
     }
 
     #[test]
     fn a_url_longer_than_the_limit_is_refused_also_after_normalising() {
-        let policy = Policy { max_url: 30, ..policy() };
+        let policy = Policy {
+            max_url: 30,
+            ..policy()
+        };
         assert!(policy.parse("http://example.org/1234567890123").is_err());
         // 27 bytes here, more once `url` has percent-encoded it.
         assert!(policy.parse("http://example.org/äääää").is_err());

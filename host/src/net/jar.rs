@@ -34,9 +34,15 @@ impl Jar {
     /// The `Cookie` header for a request to `url`.
     pub fn header(&self, url: &Url) -> Option<HeaderValue> {
         let store = self.lock();
-        let pairs: Vec<String> =
-            store.get_request_values(url).map(|(name, value)| format!("{name}={value}")).collect();
-        if pairs.is_empty() { None } else { HeaderValue::from_str(&pairs.join("; ")).ok() }
+        let pairs: Vec<String> = store
+            .get_request_values(url)
+            .map(|(name, value)| format!("{name}={value}"))
+            .collect();
+        if pairs.is_empty() {
+            None
+        } else {
+            HeaderValue::from_str(&pairs.join("; ")).ok()
+        }
     }
 
     /// One cookie's value as it would go to `url`.
@@ -73,12 +79,25 @@ mod tests {
     fn cookies_go_back_where_they_came_from_and_nowhere_else() {
         let jar = Jar::default();
         let home = Url::parse("http://site.test/a").expect("url");
-        jar.receive(&home, &set(&["session=1; Path=/; HttpOnly", "b=2; Path=/", "x=3; Domain=other.test"]));
+        jar.receive(
+            &home,
+            &set(&[
+                "session=1; Path=/; HttpOnly",
+                "b=2; Path=/",
+                "x=3; Domain=other.test",
+            ]),
+        );
         let header = jar.header(&home).expect("cookies");
         let text = header.to_str().expect("ascii");
-        assert!(text.contains("session=1") && text.contains("b=2") && !text.contains('3'), "{text}");
+        assert!(
+            text.contains("session=1") && text.contains("b=2") && !text.contains('3'),
+            "{text}"
+        );
         assert_eq!(jar.get(&home, "session").as_deref(), Some("1"));
-        assert!(jar.header(&Url::parse("http://other.test/").expect("url")).is_none());
+        assert!(
+            jar.header(&Url::parse("http://other.test/").expect("url"))
+                .is_none()
+        );
         jar.clear();
         assert!(jar.header(&home).is_none());
     }

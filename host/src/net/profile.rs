@@ -1,13 +1,13 @@
 //! The request profile: what fetching one stream's media needs. It stays on
 //! the server; a link names the stream, never a header value.
 
-use http::header::{COOKIE, HeaderName, HeaderValue};
 use http::HeaderMap;
+use http::header::{COOKIE, HeaderName, HeaderValue};
 use url::Url;
 
 use super::client::Rules;
 use super::jar::Jar;
-use crate::config::HostPattern;
+use crate::config::{HostPattern, is_reserved_header};
 
 /// Headers for media requests to some hosts.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -64,14 +64,9 @@ pub enum InvalidHeader {
 
 /// Checks one header that somebody else wants sent.
 pub fn check_header(name: &str, value: &str) -> Result<(HeaderName, HeaderValue), InvalidHeader> {
-    let name = HeaderName::try_from(name).map_err(|_| InvalidHeader::Name(name.escape_debug().to_string()))?;
-    let reserved = matches!(
-        name.as_str(),
-        "host" | "content-length" | "transfer-encoding" | "connection" | "keep-alive" | "te"
-            | "trailer" | "upgrade" | "expect" | "forwarded" | "via" | "range" | "accept-encoding"
-    ) || name.as_str().starts_with("proxy-")
-        || name.as_str().starts_with("x-forwarded-");
-    if reserved {
+    let name = HeaderName::try_from(name)
+        .map_err(|_| InvalidHeader::Name(name.escape_debug().to_string()))?;
+    if is_reserved_header(&name) {
         return Err(InvalidHeader::Reserved(name));
     }
     match HeaderValue::from_str(value) {
@@ -89,7 +84,10 @@ mod tests {
         let header = |v: &str| check_header("referer", v).expect("header");
         let profile = Profile {
             rules: vec![
-                HeaderRule { hosts: vec![], headers: vec![header("http://all/")] },
+                HeaderRule {
+                    hosts: vec![],
+                    headers: vec![header("http://all/")],
+                },
                 HeaderRule {
                     hosts: vec!["http://cdn.test".parse().expect("pattern")],
                     headers: vec![header("http://cdn/")],
@@ -108,7 +106,15 @@ mod tests {
 
     #[test]
     fn framing_and_forged_headers_are_refused() {
-        for name in ["Host", "content-length", "Transfer-Encoding", "X-Forwarded-For", "Proxy-Authorization", "a b", ""] {
+        for name in [
+            "Host",
+            "content-length",
+            "Transfer-Encoding",
+            "X-Forwarded-For",
+            "Proxy-Authorization",
+            "a b",
+            "",
+        ] {
             assert!(check_header(name, "x").is_err(), "{name}");
         }
         assert!(check_header("x-ok", "a\r\nHost: b").is_err());

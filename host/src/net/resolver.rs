@@ -36,17 +36,26 @@ impl GuardedResolver {
             Some(ip) => vec![SocketAddr::new(*ip, 0)],
             None => {
                 let absolute = format!("{name}.");
-                tokio::time::timeout(self.timeout, tokio::net::lookup_host((absolute.as_str(), 0)))
-                    .await
-                    .map_err(|_| ResolveError::NoAddress)?
-                    .map_err(|_| ResolveError::NoAddress)?
-                    .collect()
+                tokio::time::timeout(
+                    self.timeout,
+                    tokio::net::lookup_host((absolute.as_str(), 0)),
+                )
+                .await
+                .map_err(|_| ResolveError::NoAddress)?
+                .map_err(|_| ResolveError::NoAddress)?
+                .collect()
             }
         };
         for answer in &answers {
-            self.policy.judge_address(&name, answer.ip()).map_err(ResolveError::Denied)?;
+            self.policy
+                .judge_address(&name, answer.ip())
+                .map_err(ResolveError::Denied)?;
         }
-        if answers.is_empty() { Err(ResolveError::NoAddress) } else { Ok(answers) }
+        if answers.is_empty() {
+            Err(ResolveError::NoAddress)
+        } else {
+            Ok(answers)
+        }
     }
 }
 
@@ -67,14 +76,22 @@ mod tests {
 
     fn resolver(host: &str, ip: &str) -> GuardedResolver {
         let mut policy = policy();
-        policy.hosts.insert(host.to_owned(), ip.parse().expect("ip"));
-        GuardedResolver { policy: Arc::new(policy), timeout: Duration::from_secs(1) }
+        policy
+            .hosts
+            .insert(host.to_owned(), ip.parse().expect("ip"));
+        GuardedResolver {
+            policy: Arc::new(policy),
+            timeout: Duration::from_secs(1),
+        }
     }
 
     #[tokio::test]
     async fn a_fixed_answer_is_judged_like_any_other() {
         let public = resolver("a.test", "1.1.1.1");
-        assert_eq!(public.addresses("A.test.").await.expect("resolves").len(), 1);
+        assert_eq!(
+            public.addresses("A.test.").await.expect("resolves").len(),
+            1
+        );
         let private = resolver("b.test", "10.0.0.1");
         assert!(matches!(
             private.addresses("b.test").await,

@@ -6,13 +6,13 @@
 //! tick and one host call's own clean-up after it.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, AtomicU64};
+use std::sync::atomic::{AtomicU64, AtomicUsize};
 
 use tokio::time::Instant;
 use wasmtime::{ResourceLimiter, Store, Trap, UpdateDeadline};
 
-use super::bindings::{Extractor, ExtractorPre};
 use super::bindings::f1_streams::extractor::types as wit;
+use super::bindings::{Extractor, ExtractorPre};
 use super::engine::Engine;
 use super::load::Generation;
 use super::site::{Asked, Site};
@@ -128,11 +128,21 @@ const MAX_INSTANCES: usize = 32;
 const HOSTCALL_FUEL: usize = 16 << 20;
 
 impl ResourceLimiter for Memory {
-    fn memory_growing(&mut self, _current: usize, desired: usize, _max: Option<usize>) -> wasmtime::Result<bool> {
+    fn memory_growing(
+        &mut self,
+        _current: usize,
+        desired: usize,
+        _max: Option<usize>,
+    ) -> wasmtime::Result<bool> {
         self.refused |= desired > self.limit;
         Ok(desired <= self.limit)
     }
-    fn table_growing(&mut self, _current: usize, desired: usize, _max: Option<usize>) -> wasmtime::Result<bool> {
+    fn table_growing(
+        &mut self,
+        _current: usize,
+        desired: usize,
+        _max: Option<usize>,
+    ) -> wasmtime::Result<bool> {
         self.refused |= desired > MAX_TABLE_ELEMENTS;
         Ok(desired <= MAX_TABLE_ELEMENTS)
     }
@@ -161,13 +171,34 @@ pub struct Host {
 impl Host {
     /// `max_calls` bounds the calls that run at once, and with
     /// `limits.memory` the memory of all guests.
-    pub fn new(engine: Engine, config: &crate::config::Plugins, clock: Clock, metrics: Metrics) -> Self {
+    pub fn new(
+        engine: Engine,
+        config: &crate::config::Plugins,
+        clock: Clock,
+        metrics: Metrics,
+    ) -> Self {
         let permits = Arc::new(tokio::sync::Semaphore::new(config.max_calls));
-        Self { engine, limits: config.limits.clone(), clock, metrics, permits }
+        Self {
+            engine,
+            limits: config.limits.clone(),
+            clock,
+            metrics,
+            permits,
+        }
     }
 
-    fn store(&self, site: Option<Arc<Site>>, plugin: &str, asked: Arc<Asked>, secrets: Arc<[String]>) -> Store<Call> {
-        let wall = if site.is_some() { self.limits.wall } else { self.limits.describe };
+    fn store(
+        &self,
+        site: Option<Arc<Site>>,
+        plugin: &str,
+        asked: Arc<Asked>,
+        secrets: Arc<[String]>,
+    ) -> Store<Call> {
+        let wall = if site.is_some() {
+            self.limits.wall
+        } else {
+            self.limits.describe
+        };
         let deadline = Instant::now() + wall;
         let memory = Memory {
             limit: usize::try_from(self.limits.memory.as_u64()).unwrap_or(usize::MAX),
@@ -194,7 +225,11 @@ impl Host {
         store.set_hostcall_fuel(HOSTCALL_FUEL);
         store.set_epoch_deadline(1);
         store.epoch_deadline_callback(move |_| {
-            Ok(if Instant::now() >= deadline { UpdateDeadline::Interrupt } else { UpdateDeadline::Yield(1) })
+            Ok(if Instant::now() >= deadline {
+                UpdateDeadline::Interrupt
+            } else {
+                UpdateDeadline::Yield(1)
+            })
         });
         store
     }
@@ -207,21 +242,41 @@ impl Host {
     ) -> Result<validate::Described, RunError> {
         let mut store = self.store(None, plugin, Arc::default(), Arc::default());
         let guest = self.instantiate(&mut store, pre).await?;
-        let info = guest.f1_streams_extractor_metadata().call_describe(&mut store).await;
+        let info = guest
+            .f1_streams_extractor_metadata()
+            .call_describe(&mut store)
+            .await;
         let info = info.map_err(|error| self.classify(&store, &error, self.limits.describe))?;
         validate::described(info, &self.limits).map_err(RunError::InvalidOutput)
     }
 
-    async fn instantiate(&self, store: &mut Store<Call>, pre: &ExtractorPre<Call>) -> Result<Extractor, RunError> {
-        let wall = if store.data().site.is_some() { self.limits.wall } else { self.limits.describe };
-        pre.instantiate_async(&mut *store).await.map_err(|error| match self.classify(store, &error, wall) {
-            // Only a trap of the start function is the guest running.
-            RunError::Trap(text) if error.downcast_ref::<Trap>().is_none() => RunError::Instantiate(text),
-            other => other,
+    async fn instantiate(
+        &self,
+        store: &mut Store<Call>,
+        pre: &ExtractorPre<Call>,
+    ) -> Result<Extractor, RunError> {
+        let wall = if store.data().site.is_some() {
+            self.limits.wall
+        } else {
+            self.limits.describe
+        };
+        pre.instantiate_async(&mut *store).await.map_err(|error| {
+            match self.classify(store, &error, wall) {
+                // Only a trap of the start function is the guest running.
+                RunError::Trap(text) if error.downcast_ref::<Trap>().is_none() => {
+                    RunError::Instantiate(text)
+                }
+                other => other,
+            }
         })
     }
 
-    fn classify(&self, store: &Store<Call>, error: &wasmtime::Error, wall: std::time::Duration) -> RunError {
+    fn classify(
+        &self,
+        store: &Store<Call>,
+        error: &wasmtime::Error,
+        wall: std::time::Duration,
+    ) -> RunError {
         let call = store.data();
         if call.impure {
             RunError::Impure
@@ -239,13 +294,26 @@ impl Host {
 
 impl Generation {
     /// The live streams that this plugin finds on `site`.
-    pub async fn extract(&self, host: &Host, site: &Arc<Site>, hint: &Hint) -> Result<Extraction, CallError> {
+    pub async fn extract(
+        &self,
+        host: &Host,
+        site: &Arc<Site>,
+        hint: &Hint,
+    ) -> Result<Extraction, CallError> {
         let result = self.extract_inner(host, site, hint).await;
-        host.metrics.called(&self.info.key, result.as_ref().map_or_else(CallError::code, |_| "ok"));
+        host.metrics.called(
+            &self.info.key,
+            result.as_ref().map_or_else(CallError::code, |_| "ok"),
+        );
         result
     }
 
-    async fn extract_inner(&self, host: &Host, site: &Arc<Site>, hint: &Hint) -> Result<Extraction, CallError> {
+    async fn extract_inner(
+        &self,
+        host: &Host,
+        site: &Arc<Site>,
+        hint: &Hint,
+    ) -> Result<Extraction, CallError> {
         let (mut store, guest, _permit) = self.start(host, site).await?;
         let hint = wit::SessionHint {
             session: hint.session.clone(),
@@ -255,19 +323,27 @@ impl Generation {
             languages: Vec::new(),
             extra: Vec::new(),
         };
-        let answer = guest.f1_streams_extractor_extraction().call_extract(&mut store, &hint).await;
+        let answer = guest
+            .f1_streams_extractor_extraction()
+            .call_extract(&mut store, &hint)
+            .await;
         save(&site.state).await;
         let answer = answer.map_err(|error| host.classify(&store, &error, host.limits.wall))?;
         // The guest's memory is not needed to check what it returned.
         drop(store);
         let records = answer.map_err(|error| validate::error(error, &host.limits))?;
-        Ok(validate::extraction(records, site, &host.limits).await.map_err(RunError::InvalidOutput)?)
+        Ok(validate::extraction(records, site, &host.limits)
+            .await
+            .map_err(RunError::InvalidOutput)?)
     }
 
     /// Is `site` reachable and shaped as this plugin expects?
     pub async fn probe(&self, host: &Host, site: &Arc<Site>) -> Result<(), CallError> {
         let (mut store, guest, _permit) = self.start(host, site).await?;
-        let answer = guest.f1_streams_extractor_extraction().call_probe(&mut store).await;
+        let answer = guest
+            .f1_streams_extractor_extraction()
+            .call_probe(&mut store)
+            .await;
         save(&site.state).await;
         let answer = answer.map_err(|error| host.classify(&store, &error, host.limits.wall))?;
         Ok(answer.map_err(|error| validate::error(error, &host.limits))?)
@@ -282,9 +358,18 @@ impl Generation {
             host.metrics.limit("plugins.max_calls");
         }
         // Waits at most for other calls' deadlines.
-        let permit = host.permits.clone().acquire_owned().await.expect("the semaphore is never closed");
-        let mut store =
-            host.store(Some(site.clone()), &self.info.key, self.asked.clone(), self.secrets.clone());
+        let permit = host
+            .permits
+            .clone()
+            .acquire_owned()
+            .await
+            .expect("the semaphore is never closed");
+        let mut store = host.store(
+            Some(site.clone()),
+            &self.info.key,
+            self.asked.clone(),
+            self.secrets.clone(),
+        );
         let guest = host.instantiate(&mut store, &self.pre).await?;
         Ok((store, guest, permit))
     }

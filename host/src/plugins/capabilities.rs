@@ -71,26 +71,47 @@ impl Rules for GuestRules<'_> {
 }
 
 impl Call {
-    async fn fetch(&self, site: &Site, request: wit_http::Request) -> Result<wit_http::Response, wit_http::Error> {
+    async fn fetch(
+        &self,
+        site: &Site,
+        request: wit_http::Request,
+    ) -> Result<wit_http::Response, wit_http::Error> {
         let limits = &self.limits;
         if self.requests.fetch_add(1, Ordering::Relaxed) >= limits.requests {
             self.metrics.limit("plugins.limits.requests");
             return Err(wit_http::Error::BudgetExhausted);
         }
-        let left = limits.bytes.as_u64().saturating_sub(self.bytes.load(Ordering::Relaxed));
+        let left = limits
+            .bytes
+            .as_u64()
+            .saturating_sub(self.bytes.load(Ordering::Relaxed));
         if left == 0 {
             self.metrics.limit("plugins.limits.bytes");
             return Err(wit_http::Error::BudgetExhausted);
         }
-        let max = limits.body.as_u64().min(left).min(request.max_body.map_or(u64::MAX, u64::from));
-        let timeout = request.timeout.map_or(Duration::MAX, |ms| Duration::from_millis(ms.into()));
+        let max = limits
+            .body
+            .as_u64()
+            .min(left)
+            .min(request.max_body.map_or(u64::MAX, u64::from));
+        let timeout = request
+            .timeout
+            .map_or(Duration::MAX, |ms| Duration::from_millis(ms.into()));
         let timeout = timeout.min(self.remaining());
         let cookies = request.cookies;
         let outgoing = outgoing(site, request, limits)?;
-        let rules = GuestRules { site, asked: &self.asked, cookies };
+        let rules = GuestRules {
+            site,
+            asked: &self.asked,
+            cookies,
+        };
         let exchange = async {
             let response = site.egress.send(outgoing, &rules, "plugin").await?;
-            let (status, headers, url) = (response.status, response.headers.clone(), response.url.clone());
+            let (status, headers, url) = (
+                response.status,
+                response.headers.clone(),
+                response.url.clone(),
+            );
             let body = response.collect(max).await?;
             Ok::<_, FetchError>((status, headers, url, body))
         };
@@ -103,7 +124,12 @@ impl Call {
             status: status.as_u16(),
             headers: headers
                 .iter()
-                .map(|(name, value)| (name.as_str().to_owned(), String::from_utf8_lossy(value.as_bytes()).into_owned()))
+                .map(|(name, value)| {
+                    (
+                        name.as_str().to_owned(),
+                        String::from_utf8_lossy(value.as_bytes()).into_owned(),
+                    )
+                })
                 .collect(),
             final_url: url.into(),
             body: body.to_vec(),
@@ -118,7 +144,11 @@ fn outgoing(
     limits: &PluginLimits,
 ) -> Result<crate::net::Request, wit_http::Error> {
     let invalid = |text: String| wit_http::Error::InvalidRequest(text);
-    let url = site.egress.policy().parse(&request.url).map_err(|e| wit_http::Error::Denied(e.to_string()))?;
+    let url = site
+        .egress
+        .policy()
+        .parse(&request.url)
+        .map_err(|e| wit_http::Error::Denied(e.to_string()))?;
     let mut outgoing = site.egress.get(url);
     outgoing.method = match request.method {
         wit_http::Method::Get => Method::GET,
@@ -143,11 +173,17 @@ fn outgoing(
         wit_http::Body::Form(fields) => {
             let mut form = url::form_urlencoded::Serializer::new(String::new());
             form.extend_pairs(fields);
-            (form.finish().into_bytes(), Some("application/x-www-form-urlencoded"))
+            (
+                form.finish().into_bytes(),
+                Some("application/x-www-form-urlencoded"),
+            )
         }
     };
     if body.len() as u64 > limits.request_body.as_u64() {
-        return Err(invalid(format!("the body is longer than {}", limits.request_body)));
+        return Err(invalid(format!(
+            "the body is longer than {}",
+            limits.request_body
+        )));
     }
     outgoing.body = Bytes::from(body);
     if let Some(content_type) = content_type {
@@ -158,7 +194,9 @@ fn outgoing(
     }
     outgoing.redirects = match request.redirects {
         wit_http::Redirects::Manual => 0,
-        wit_http::Redirects::Follow(hops) => hops.min(u8::try_from(limits.redirects).unwrap_or(u8::MAX)),
+        wit_http::Redirects::Follow(hops) => {
+            hops.min(u8::try_from(limits.redirects).unwrap_or(u8::MAX))
+        }
     };
     Ok(outgoing)
 }
@@ -179,7 +217,10 @@ fn guest_error(error: FetchError) -> wit_http::Error {
 impl types::Host for Call {}
 
 impl wit_http::Host for Call {
-    async fn send(&mut self, request: wit_http::Request) -> Result<Result<wit_http::Response, wit_http::Error>> {
+    async fn send(
+        &mut self,
+        request: wit_http::Request,
+    ) -> Result<Result<wit_http::Response, wit_http::Error>> {
         let site = self.site()?;
         Ok(self.fetch(&site, request).await)
     }
@@ -190,12 +231,19 @@ impl wit_http::Host for Call {
     ) -> Result<Vec<Result<wit_http::Response, wit_http::Error>>> {
         let site = self.site()?;
         let call = &*self;
-        Ok(join_all(requests.into_iter().map(|request| call.fetch(&site, request))).await)
+        Ok(join_all(
+            requests
+                .into_iter()
+                .map(|request| call.fetch(&site, request)),
+        )
+        .await)
     }
 
     async fn cookie(&mut self, url: String, name: String) -> Result<Option<String>> {
         let site = self.site()?;
-        let Ok(url) = site.egress.policy().parse(&url) else { return Ok(None) };
+        let Ok(url) = site.egress.policy().parse(&url) else {
+            return Ok(None);
+        };
         if !site.grants(&self.asked, &url) {
             return Ok(None);
         }
@@ -209,7 +257,12 @@ impl wit_http::Host for Call {
 }
 
 impl log::Host for Call {
-    async fn write(&mut self, level: log::Level, message: String, fields: Vec<types::Field>) -> Result<()> {
+    async fn write(
+        &mut self,
+        level: log::Level,
+        message: String,
+        fields: Vec<types::Field>,
+    ) -> Result<()> {
         let site = self.site()?;
         self.log_lines += 1;
         if self.log_lines > self.limits.log_lines {
@@ -255,7 +308,11 @@ impl config::Host for Call {
 
     async fn get(&mut self, key: String) -> Result<Option<String>> {
         let site = self.site()?;
-        Ok(site.document.get(&key).and_then(|value| value.as_str()).map(str::to_owned))
+        Ok(site
+            .document
+            .get(&key)
+            .and_then(|value| value.as_str())
+            .map(str::to_owned))
     }
 
     /// Only secrets that the plugin named in `describe`.
@@ -264,7 +321,10 @@ impl config::Host for Call {
         if !self.secrets.contains(&name) {
             return Ok(None);
         }
-        Ok(site.secrets.get(&name).map(|secret| secret.reveal().to_owned()))
+        Ok(site
+            .secrets
+            .get(&name)
+            .map(|secret| secret.reveal().to_owned()))
     }
 }
 
@@ -274,7 +334,12 @@ impl state::Host for Call {
         Ok(site.state.get(&key, self.clock.now().as_millisecond()))
     }
 
-    async fn set(&mut self, key: String, value: Vec<u8>, ttl: Option<u32>) -> Result<Result<(), state::Error>> {
+    async fn set(
+        &mut self,
+        key: String,
+        value: Vec<u8>,
+        ttl: Option<u32>,
+    ) -> Result<Result<(), state::Error>> {
         let site = self.site()?;
         let now = self.clock.now().as_millisecond();
         let quota = self.limits.state.as_u64();

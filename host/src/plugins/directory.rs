@@ -25,7 +25,11 @@ use crate::files;
 #[derive(Debug)]
 pub(super) enum Event {
     /// New or changed, and settled. `forced`: an operator asked to load again.
-    File { key: String, bytes: Arc<[u8]>, forced: bool },
+    File {
+        key: String,
+        bytes: Arc<[u8]>,
+        forced: bool,
+    },
     /// A file that is not even read.
     Unusable { file: String, why: String },
     /// Gone at two polls in a row.
@@ -88,7 +92,11 @@ impl Directory {
         events: tokio::sync::mpsc::Sender<Event>,
     ) -> std::io::Result<Self> {
         let (wake, woken) = channel();
-        let status = Arc::new(Mutex::new(DirectoryStatus { path: path.clone(), error: None, checked_at: None }));
+        let status = Arc::new(Mutex::new(DirectoryStatus {
+            path: path.clone(),
+            error: None,
+            checked_at: None,
+        }));
         let poller = Poller {
             path,
             config: config.clone(),
@@ -99,7 +107,9 @@ impl Directory {
             missed: BTreeMap::new(),
         };
         let hasten = wake.clone();
-        std::thread::Builder::new().name("plugins-poll".into()).spawn(move || poller.run(&woken, hasten))?;
+        std::thread::Builder::new()
+            .name("plugins-poll".into())
+            .spawn(move || poller.run(&woken, hasten))?;
         Ok(Self { wake, status })
     }
 
@@ -111,7 +121,10 @@ impl Directory {
 
     /// The last poll.
     pub fn status(&self) -> DirectoryStatus {
-        self.status.lock().unwrap_or_else(PoisonError::into_inner).clone()
+        self.status
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .clone()
     }
 }
 
@@ -170,13 +183,16 @@ impl Poller {
     }
 
     fn hasten(&self, wake: Sender<Wake>) -> Option<notify::RecommendedWatcher> {
-        let mut watcher = notify::recommended_watcher(move |event: notify::Result<notify::Event>| {
-            if event.is_ok_and(|event| !event.kind.is_access()) {
-                let _ = wake.send(Wake::Changed);
-            }
-        })
-        .ok()?;
-        watcher.watch(&self.path, notify::RecursiveMode::NonRecursive).ok()?;
+        let mut watcher =
+            notify::recommended_watcher(move |event: notify::Result<notify::Event>| {
+                if event.is_ok_and(|event| !event.kind.is_access()) {
+                    let _ = wake.send(Wake::Changed);
+                }
+            })
+            .ok()?;
+        watcher
+            .watch(&self.path, notify::RecursiveMode::NonRecursive)
+            .ok()?;
         Some(watcher)
     }
 
@@ -203,8 +219,10 @@ impl Poller {
             Ok(files) if usable => files,
             _ => return Some(()),
         };
-        let changed: Vec<_> =
-            files.iter().filter(|(name, stamp)| forced || self.known.get(*name) != Some(stamp)).collect();
+        let changed: Vec<_> = files
+            .iter()
+            .filter(|(name, stamp)| forced || self.known.get(*name) != Some(stamp))
+            .collect();
         if !changed.is_empty() {
             std::thread::sleep(self.config.settle);
         }
@@ -219,12 +237,17 @@ impl Poller {
         let mut files = BTreeMap::new();
         for entry in std::fs::read_dir(&self.path)? {
             let entry = entry?;
-            let Ok(name) = entry.file_name().into_string() else { continue };
+            let Ok(name) = entry.file_name().into_string() else {
+                continue;
+            };
             if name.starts_with('.') || !name.ends_with(".wasm") {
                 continue;
             }
             if files.len() >= self.config.max_files {
-                tracing::warn!(limit = self.config.max_files, "more plugin files than plugins.max_files");
+                tracing::warn!(
+                    limit = self.config.max_files,
+                    "more plugin files than plugins.max_files"
+                );
                 break;
             }
             // Of the entry itself: links are not followed.
@@ -244,10 +267,17 @@ impl Poller {
             }
         } else {
             match read_settled(&self.path.join(name), stamp, self.config.max_file.as_u64()) {
-                Ok(Some(bytes)) => Event::File { key: key.to_owned(), bytes: bytes.into(), forced },
+                Ok(Some(bytes)) => Event::File {
+                    key: key.to_owned(),
+                    bytes: bytes.into(),
+                    forced,
+                },
                 // Still being written: the next poll looks again.
                 Ok(None) => return Some(()),
-                Err(error) => Event::Unusable { file: name.to_owned(), why: error.to_string() },
+                Err(error) => Event::Unusable {
+                    file: name.to_owned(),
+                    why: error.to_string(),
+                },
             }
         };
         self.known.insert(name.to_owned(), stamp);
@@ -256,7 +286,12 @@ impl Poller {
 
     fn forget(&mut self, files: &BTreeMap<String, Stamp>) -> Option<()> {
         self.missed.retain(|name, _| !files.contains_key(name));
-        let absent: Vec<String> = self.known.keys().filter(|name| !files.contains_key(*name)).cloned().collect();
+        let absent: Vec<String> = self
+            .known
+            .keys()
+            .filter(|name| !files.contains_key(*name))
+            .cloned()
+            .collect();
         for name in absent {
             let polls = self.missed.entry(name.clone()).or_default();
             *polls += 1;

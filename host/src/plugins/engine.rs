@@ -42,9 +42,14 @@ impl Engine {
             .async_stack_size(2 << 20);
         let wasm = wasmtime::Engine::new(&config)?;
         let mut linker = Linker::new(&wasm);
-        Extractor::add_to_linker::<_, wasmtime::component::HasSelf<Call>>(&mut linker, |call| call)?;
+        Extractor::add_to_linker::<_, wasmtime::component::HasSelf<Call>>(&mut linker, |call| {
+            call
+        })?;
         start_ticker(&wasm)?;
-        Ok(Self { wasm, linker: std::sync::Arc::new(linker) })
+        Ok(Self {
+            wasm,
+            linker: std::sync::Arc::new(linker),
+        })
     }
 }
 
@@ -52,12 +57,14 @@ impl Engine {
 /// guests.
 fn start_ticker(engine: &wasmtime::Engine) -> Result<()> {
     let engine = engine.weak();
-    std::thread::Builder::new().name("epoch-ticker".into()).spawn(move || {
-        while let Some(engine) = engine.upgrade() {
-            engine.increment_epoch();
-            drop(engine);
-            std::thread::sleep(TICK);
-        }
-    })?;
+    std::thread::Builder::new()
+        .name("epoch-ticker".into())
+        .spawn(move || {
+            while let Some(engine) = engine.upgrade() {
+                engine.increment_epoch();
+                drop(engine);
+                std::thread::sleep(TICK);
+            }
+        })?;
     Ok(())
 }

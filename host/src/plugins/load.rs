@@ -65,7 +65,9 @@ pub enum LoadError {
     #[error("describe: {0}")]
     Describe(RunError),
     /// The key it describes is not the file's stem.
-    #[error("it says its key is {described:?}, so its file must be named {described}.wasm, not {file}.wasm")]
+    #[error(
+        "it says its key is {described:?}, so its file must be named {described}.wasm, not {file}.wasm"
+    )]
     Key {
         /// The file's stem.
         file: String,
@@ -100,7 +102,11 @@ impl LoadError {
 /// SHA-256, hexadecimal.
 pub(super) fn digest(bytes: &[u8]) -> String {
     let digest = aws_lc_rs::digest::digest(&aws_lc_rs::digest::SHA256, bytes);
-    digest.as_ref().iter().map(|byte| format!("{byte:02x}")).collect()
+    digest
+        .as_ref()
+        .iter()
+        .map(|byte| format!("{byte:02x}"))
+        .collect()
 }
 
 /// Compiles, type-checks and describes `bytes`, the content of `<key>.wasm`.
@@ -109,7 +115,8 @@ pub async fn load(host: &Host, key: &str, bytes: Arc<[u8]>) -> Result<Generation
     let size = bytes.len() as u64;
     let digest = digest(&bytes);
     let engine = host.engine.wasm.clone();
-    let compiled = tokio::task::spawn_blocking(move || Component::from_binary(&engine, &bytes)).await;
+    let compiled =
+        tokio::task::spawn_blocking(move || Component::from_binary(&engine, &bytes)).await;
     let component = match compiled {
         Ok(result) => result.map_err(|e| LoadError::Compile(text(&e)))?,
         Err(_) => return Err(LoadError::Compile("the compiler panicked".into())),
@@ -120,9 +127,15 @@ pub async fn load(host: &Host, key: &str, bytes: Arc<[u8]>) -> Result<Generation
         .instantiate_pre(&component)
         .and_then(ExtractorPre::new)
         .map_err(|e| LoadError::Contract(text(&e)))?;
-    let described = host.describe(&pre, key).await.map_err(LoadError::Describe)?;
+    let described = host
+        .describe(&pre, key)
+        .await
+        .map_err(LoadError::Describe)?;
     if described.key != key {
-        return Err(LoadError::Key { file: key.to_owned(), described: described.key });
+        return Err(LoadError::Key {
+            file: key.to_owned(),
+            described: described.key,
+        });
     }
     let info = Info {
         key: described.key,
@@ -133,7 +146,12 @@ pub async fn load(host: &Host, key: &str, bytes: Arc<[u8]>) -> Result<Generation
         hosts: described.hosts.texts(),
         secrets: described.secrets.clone(),
     };
-    Ok(Generation { info, pre, asked: Arc::new(described.hosts), secrets: described.secrets.into() })
+    Ok(Generation {
+        info,
+        pre,
+        asked: Arc::new(described.hosts),
+        secrets: described.secrets.into(),
+    })
 }
 
 /// The first eight bytes tell a component from everything else
@@ -144,9 +162,9 @@ fn check_format(bytes: &[u8]) -> Result<(), LoadError> {
     }
     match bytes.get(..8) {
         Some([0, b'a', b's', b'm', _, _, 1, 0]) => Ok(()),
-        Some([0, b'a', b's', b'm', _, _, 0, 0]) => {
-            Err(LoadError::Format("this is a core module; encode it as a component"))
-        }
+        Some([0, b'a', b's', b'm', _, _, 0, 0]) => Err(LoadError::Format(
+            "this is a core module; encode it as a component",
+        )),
         _ => Err(LoadError::Format("the file does not begin like one")),
     }
 }

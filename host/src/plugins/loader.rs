@@ -100,21 +100,31 @@ impl Loader {
     /// serves still finds it.
     async fn try_out(&self, key: &str, bytes: Arc<[u8]>) -> Result<Generation, LoadError> {
         let generation = load(&self.host, key, bytes).await?;
-        for site in self.sites.of_plugin(key).into_iter().filter(|site| site.enabled) {
+        for site in self
+            .sites
+            .of_plugin(key)
+            .into_iter()
+            .filter(|site| site.enabled)
+        {
             let error = match generation.probe(&self.host, &site).await {
                 Ok(()) => continue,
                 Err(error) => error,
             };
             let holds_back = match &error {
                 CallError::Run(_) => true,
-                CallError::Guest(ExtractError::LayoutChanged(_)) => match self.registry.current(key) {
-                    Some((old, _)) => old.probe(&self.host, &site).await.is_ok(),
-                    None => false,
-                },
+                CallError::Guest(ExtractError::LayoutChanged(_)) => {
+                    match self.registry.current(key) {
+                        Some((old, _)) => old.probe(&self.host, &site).await.is_ok(),
+                        None => false,
+                    }
+                }
                 CallError::Guest(_) => false,
             };
             if holds_back {
-                return Err(LoadError::Probe { site: site.key.clone(), error });
+                return Err(LoadError::Probe {
+                    site: site.key.clone(),
+                    error,
+                });
             }
             tracing::info!(plugin = key, site = site.key, %error, "probe: the site's trouble, not the plugin's");
         }
@@ -127,7 +137,9 @@ impl Loader {
         if self.registry.current(key).is_some() {
             return;
         }
-        let Some(bytes) = self.read_copy(key).await else { return };
+        let Some(bytes) = self.read_copy(key).await else {
+            return;
+        };
         if digest_of_new == Some(digest(&bytes).as_str()) {
             return;
         }
@@ -142,7 +154,9 @@ impl Loader {
     async fn restore_missing(&self) {
         let dir = self.last_good.clone();
         let keys = tokio::task::spawn_blocking(move || {
-            let Ok(entries) = std::fs::read_dir(dir) else { return Vec::new() };
+            let Ok(entries) = std::fs::read_dir(dir) else {
+                return Vec::new();
+            };
             entries
                 .flatten()
                 .filter_map(|entry| entry.file_name().into_string().ok())

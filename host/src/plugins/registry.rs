@@ -108,7 +108,11 @@ pub(super) enum Verdict {
 impl Registry {
     /// No plugin yet.
     pub fn new(clock: Clock) -> Self {
-        Self(Arc::new(Inner { slots: Mutex::default(), changes: watch::Sender::new(0), clock }))
+        Self(Arc::new(Inner {
+            slots: Mutex::default(),
+            changes: watch::Sender::new(0),
+            clock,
+        }))
     }
 
     /// The generation that new calls use, with its number.
@@ -120,7 +124,11 @@ impl Registry {
 
     /// Keys of the plugins that can be called.
     pub fn keys(&self) -> Vec<String> {
-        self.slots().iter().filter(|(_, slot)| slot.current.is_some()).map(|(key, _)| key.clone()).collect()
+        self.slots()
+            .iter()
+            .filter(|(_, slot)| slot.current.is_some())
+            .map(|(key, _)| key.clone())
+            .collect()
     }
 
     /// Wakes whenever a plugin came, changed or went.
@@ -139,7 +147,10 @@ impl Registry {
             },
             generation: slot.current.as_ref().map(|live| live.number),
             since: slot.current.as_ref().map(|live| live.since),
-            info: slot.current.as_ref().map(|live| live.generation.info.clone()),
+            info: slot
+                .current
+                .as_ref()
+                .map(|live| live.generation.info.clone()),
             error: slot.error.clone(),
             calls: slot.calls,
             faults: slot.faults,
@@ -189,7 +200,12 @@ impl Registry {
             at: self.0.clock.now(),
             digest,
         };
-        tracing::error!(plugin = key, code = error.code, error = error.message, "plugin refused");
+        tracing::error!(
+            plugin = key,
+            code = error.code,
+            error = error.message,
+            "plugin refused"
+        );
         self.slots().entry(key.to_owned()).or_default().error = Some(error);
         self.changed();
     }
@@ -205,22 +221,35 @@ impl Registry {
     /// Whether loading `digest` would change anything.
     pub(super) fn wants(&self, key: &str, digest: &str) -> bool {
         let mut slots = self.slots();
-        let Some(slot) = slots.get_mut(key) else { return true };
+        let Some(slot) = slots.get_mut(key) else {
+            return true;
+        };
         if slot.quarantined.as_deref() == Some(digest) {
             return false;
         }
-        let same = slot.current.as_ref().is_some_and(|live| live.generation.info.digest == digest);
+        let same = slot
+            .current
+            .as_ref()
+            .is_some_and(|live| live.generation.info.digest == digest);
         if same {
             // The good version is back in place: an error about another one is over.
-            slot.error.take_if(|error| error.digest.as_deref().is_none_or(|other| other != digest));
+            slot.error
+                .take_if(|error| error.digest.as_deref().is_none_or(|other| other != digest));
         }
         !same
     }
 
     /// A call of generation `number` ended.
-    pub(super) fn report(&self, key: &str, number: u64, outcome: Result<(), &CallError>) -> Verdict {
+    pub(super) fn report(
+        &self,
+        key: &str,
+        number: u64,
+        outcome: Result<(), &CallError>,
+    ) -> Verdict {
         let mut slots = self.slots();
-        let Some(slot) = slots.get_mut(key) else { return Verdict::Nothing };
+        let Some(slot) = slots.get_mut(key) else {
+            return Verdict::Nothing;
+        };
         slot.calls += 1;
         let now = self.0.clock.now();
         let verdict = match outcome {
@@ -238,7 +267,10 @@ impl Registry {
                 slot.faults += 1;
                 let mut message = error.to_string();
                 let mut digest = None;
-                let failing = slot.current.as_ref().filter(|live| live.number == number && !live.settled);
+                let failing = slot
+                    .current
+                    .as_ref()
+                    .filter(|live| live.number == number && !live.settled);
                 if let Some(failing) = failing
                     && let Some(mut previous) = slot.previous.take()
                 {
@@ -252,7 +284,12 @@ impl Registry {
                     digest = Some(failed);
                     slot.current = Some(previous);
                 }
-                slot.error = Some(PluginError { code: error.code(), message, at: now, digest });
+                slot.error = Some(PluginError {
+                    code: error.code(),
+                    message,
+                    at: now,
+                    digest,
+                });
                 Verdict::Nothing
             }
         };

@@ -88,7 +88,10 @@ impl Asked {
         for text in texts {
             match text.as_str() {
                 "*" => asked.any = true,
-                host => asked.hosts.push(host.parse().map_err(|e| format!("allowed-hosts: {host:?}: {e}"))?),
+                host => asked.hosts.push(
+                    host.parse()
+                        .map_err(|e| format!("allowed-hosts: {host:?}: {e}"))?,
+                ),
             }
         }
         Ok(asked)
@@ -97,7 +100,9 @@ impl Asked {
     /// As texts again, for the admin.
     pub(super) fn texts(&self) -> Vec<String> {
         let any = self.any.then(|| "*".to_owned());
-        any.into_iter().chain(self.hosts.iter().map(ToString::to_string)).collect()
+        any.into_iter()
+            .chain(self.hosts.iter().map(ToString::to_string))
+            .collect()
     }
 }
 
@@ -139,8 +144,10 @@ impl Sites {
     pub fn reload(&self, plugins: &[String]) -> bool {
         let before = self.0.current.load_full();
         let (mut files, problems) = config::load_sites(&self.0.dir);
-        let mut errors: BTreeMap<String, String> =
-            problems.into_iter().map(|(path, error)| (stem(&path), error.to_string())).collect();
+        let mut errors: BTreeMap<String, String> = problems
+            .into_iter()
+            .map(|(path, error)| (stem(&path), error.to_string()))
+            .collect();
         // Last good stays: of a file that broke, and of a directory that went.
         let directory_lost = errors.contains_key(&stem(&self.0.dir));
         for old in &before.files {
@@ -151,7 +158,9 @@ impl Sites {
             }
         }
         for plugin in plugins {
-            let used = files.iter().any(|f| f.config.plugin.as_str() == plugin || f.key.as_str() == plugin);
+            let used = files
+                .iter()
+                .any(|f| f.config.plugin.as_str() == plugin || f.key.as_str() == plugin);
             if let Ok(key) = plugin.parse()
                 && !used
                 && !errors.contains_key(plugin)
@@ -178,10 +187,17 @@ impl Sites {
         if files == before.files && errors == before.errors {
             return false;
         }
-        for (key, error) in errors.iter().filter(|(key, error)| before.errors.get(*key) != Some(error)) {
+        for (key, error) in errors
+            .iter()
+            .filter(|(key, error)| before.errors.get(*key) != Some(error))
+        {
             tracing::warn!(site = key, error, "site file refused");
         }
-        self.0.current.store(Arc::new(Current { files, sites, errors }));
+        self.0.current.store(Arc::new(Current {
+            files,
+            sites,
+            errors,
+        }));
         true
     }
 
@@ -197,7 +213,14 @@ impl Sites {
 
     /// The sites that use `plugin`.
     pub fn of_plugin(&self, plugin: &str) -> Vec<Arc<Site>> {
-        self.0.current.load().sites.values().filter(|s| s.plugin == plugin).cloned().collect()
+        self.0
+            .current
+            .load()
+            .sites
+            .values()
+            .filter(|s| s.plugin == plugin)
+            .cloned()
+            .collect()
     }
 
     /// Site files that were refused, by key, with the reason.
@@ -207,5 +230,7 @@ impl Sites {
 }
 
 fn stem(path: &Path) -> String {
-    path.file_stem().map(|s| s.to_string_lossy().into_owned()).unwrap_or_default()
+    path.file_stem()
+        .map(|s| s.to_string_lossy().into_owned())
+        .unwrap_or_default()
 }

@@ -42,7 +42,10 @@ impl State {
             .ok()
             .and_then(|bytes| serde_json::from_slice(&bytes).ok())
             .unwrap_or_default();
-        Self(Arc::new(Inner { path, entries: Mutex::new((entries, false)) }))
+        Self(Arc::new(Inner {
+            path,
+            entries: Mutex::new((entries, false)),
+        }))
     }
 
     pub(super) fn get(&self, key: &str, now_ms: i64) -> Option<Vec<u8>> {
@@ -55,9 +58,18 @@ impl State {
     }
 
     /// `false`: the state would be larger than `quota` bytes.
-    pub(super) fn set(&self, key: &str, value: &[u8], expires: Option<i64>, now_ms: i64, quota: u64) -> bool {
+    pub(super) fn set(
+        &self,
+        key: &str,
+        value: &[u8],
+        expires: Option<i64>,
+        now_ms: i64,
+        quota: u64,
+    ) -> bool {
         let mut entries = self.lock();
-        entries.0.retain(|_, entry| entry.expires.is_none_or(|at| at > now_ms));
+        entries
+            .0
+            .retain(|_, entry| entry.expires.is_none_or(|at| at > now_ms));
         let others: usize = entries
             .0
             .iter()
@@ -67,7 +79,10 @@ impl State {
         if (others + key.len() + value.len()) as u64 > quota {
             return false;
         }
-        let entry = Entry { value: STANDARD.encode(value), expires };
+        let entry = Entry {
+            value: STANDARD.encode(value),
+            expires,
+        };
         entries.0.insert(key.to_owned(), entry);
         entries.1 = true;
         true
@@ -91,7 +106,10 @@ impl State {
     }
 
     fn lock(&self) -> std::sync::MutexGuard<'_, (BTreeMap<String, Entry>, bool)> {
-        self.0.entries.lock().unwrap_or_else(PoisonError::into_inner)
+        self.0
+            .entries
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
     }
 }
 

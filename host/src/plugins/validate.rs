@@ -171,7 +171,10 @@ pub(super) struct Described {
 /// Checks what `describe` returned.
 pub(super) fn described(info: PluginInfo, limits: &PluginLimits) -> Result<Described, String> {
     if info.key.parse::<Key>().is_err() {
-        return Err(format!("key {:?} is not [a-z0-9][a-z0-9-]{{0,62}}", clean(&info.key, 64)));
+        return Err(format!(
+            "key {:?} is not [a-z0-9][a-z0-9-]{{0,62}}",
+            clean(&info.key, 64)
+        ));
     }
     if info.allowed_hosts.len() > 64 || info.secrets.len() > 64 {
         return Err("more than 64 allowed-hosts or secrets".into());
@@ -194,14 +197,22 @@ pub(super) async fn extraction(
     limits: &PluginLimits,
 ) -> Result<Extraction, String> {
     if records.len() > limits.streams {
-        return Err(format!("{} streams, more than plugins.limits.streams = {}", records.len(), limits.streams));
+        return Err(format!(
+            "{} streams, more than plugins.limits.streams = {}",
+            records.len(),
+            limits.streams
+        ));
     }
     let mut found = Extraction::default();
     for record in records {
         let id = clean(&record.id, 64);
         match stream(record, site, limits).await {
             Ok(stream) if found.streams.iter().any(|other| other.id == stream.id) => {
-                found.refused.push(Refused { id, code: "duplicate_id", message: "another stream has this id".into() });
+                found.refused.push(Refused {
+                    id,
+                    code: "duplicate_id",
+                    message: "another stream has this id".into(),
+                });
             }
             Ok(stream) => found.streams.push(stream),
             Err((code, message)) => found.refused.push(Refused { id, code, message }),
@@ -210,10 +221,17 @@ pub(super) async fn extraction(
     Ok(found)
 }
 
-async fn stream(record: wit::StreamInfo, site: &Site, limits: &PluginLimits) -> Result<Stream, (&'static str, String)> {
+async fn stream(
+    record: wit::StreamInfo,
+    site: &Site,
+    limits: &PluginLimits,
+) -> Result<Stream, (&'static str, String)> {
     let invalid = |message: &str| ("invalid_record", message.to_owned());
     let id_ok = (1..=64).contains(&record.id.len())
-        && record.id.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-' || b == b'_');
+        && record
+            .id
+            .bytes()
+            .all(|b| b.is_ascii_alphanumeric() || b == b'-' || b == b'_');
     if !id_ok {
         return Err(invalid("an id is 1 to 64 letters, digits, - and _"));
     }
@@ -232,7 +250,10 @@ async fn stream(record: wit::StreamInfo, site: &Site, limits: &PluginLimits) -> 
         let hosts = rule
             .hosts
             .iter()
-            .map(|host| host.parse().map_err(|e| invalid(&format!("a rule's host: {e}"))))
+            .map(|host| {
+                host.parse()
+                    .map_err(|e| invalid(&format!("a rule's host: {e}")))
+            })
             .collect::<Result<_, _>>()?;
         let headers = rule
             .headers
@@ -248,7 +269,11 @@ async fn stream(record: wit::StreamInfo, site: &Site, limits: &PluginLimits) -> 
     }
     let label = clean(&record.label, max);
     Ok(Stream {
-        label: if label.is_empty() { record.id.clone() } else { label },
+        label: if label.is_empty() {
+            record.id.clone()
+        } else {
+            label
+        },
         id: record.id,
         url,
         kind: match record.kind {
@@ -256,10 +281,17 @@ async fn stream(record: wit::StreamInfo, site: &Site, limits: &PluginLimits) -> 
             wit::StreamKind::Dash => StreamKind::Dash,
             wit::StreamKind::Progressive => StreamKind::Progressive,
         },
-        language: record.language.map(|l| clean(&l, 35)).filter(|l| !l.is_empty()),
+        language: record
+            .language
+            .map(|l| clean(&l, 35))
+            .filter(|l| !l.is_empty()),
         quality: record
             .quality
-            .map(|q| Quality { height: q.height, bandwidth: q.bandwidth, label: q.label.map(|l| clean(&l, 64)) })
+            .map(|q| Quality {
+                height: q.height,
+                bandwidth: q.bandwidth,
+                label: q.label.map(|l| clean(&l, 64)),
+            })
             .unwrap_or_default(),
         rules,
         use_cookies: record.request.use_cookies,

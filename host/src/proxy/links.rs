@@ -129,11 +129,15 @@ impl Links {
     /// Reads the key file, or makes it on first start. One key a line, base64;
     /// the first line seals, the others still open what they sealed.
     pub fn open(key_file: &Path, lifetime: Duration, bucket: Duration) -> Result<Self, KeyError> {
-        let io = |error| KeyError::Io { path: key_file.to_owned(), error };
+        let io = |error| KeyError::Io {
+            path: key_file.to_owned(),
+            error,
+        };
         if !key_file.exists() {
             let mut key = [0; 32];
             secure::fill(&mut key).map_err(|_| io(std::io::Error::other("no random numbers")))?;
-            files::create(key_file, format!("{}\n", STANDARD.encode(key)).as_bytes()).map_err(io)?;
+            files::create(key_file, format!("{}\n", STANDARD.encode(key)).as_bytes())
+                .map_err(io)?;
         }
         let text = files::read(key_file, 64 << 10).map_err(io)?;
         let text = String::from_utf8_lossy(&text);
@@ -143,23 +147,39 @@ impl Links {
             if line.is_empty() || line.starts_with('#') {
                 continue;
             }
-            let malformed = || KeyError::Malformed { path: key_file.to_owned(), line: n + 1 };
+            let malformed = || KeyError::Malformed {
+                path: key_file.to_owned(),
+                line: n + 1,
+            };
             let bytes = STANDARD.decode(line).map_err(|_| malformed())?;
             let secret: [u8; 32] = bytes.try_into().map_err(|_| malformed())?;
             keys.push(Key::new(&secret));
         }
         if keys.is_empty() {
-            return Err(KeyError::Malformed { path: key_file.to_owned(), line: 1 });
+            return Err(KeyError::Malformed {
+                path: key_file.to_owned(),
+                line: 1,
+            });
         }
-        Ok(Self { keys, lifetime, bucket })
+        Ok(Self {
+            keys,
+            lifetime,
+            bucket,
+        })
     }
 
     /// The expiry of a resource link made at `now`: rounded up, so that all
     /// viewers within a bucket get the same link.
     pub fn expiry(&self, now: Timestamp) -> i64 {
-        let bucket = i64::try_from(self.bucket.as_secs()).unwrap_or(i64::MAX).max(1);
+        let bucket = i64::try_from(self.bucket.as_secs())
+            .unwrap_or(i64::MAX)
+            .max(1);
         let lifetime = i64::try_from(self.lifetime.as_secs()).unwrap_or(i64::MAX / 4);
-        now.as_second().saturating_add(lifetime).div_euclid(bucket).saturating_add(1).saturating_mul(bucket)
+        now.as_second()
+            .saturating_add(lifetime)
+            .div_euclid(bucket)
+            .saturating_add(1)
+            .saturating_mul(bucket)
     }
 
     /// The path and query that is handed out, such as
@@ -173,12 +193,17 @@ impl Links {
     }
 
     fn seal(&self, route: Route, link: &Link) -> String {
-        let key = self.keys.first().expect("Links::open refuses an empty key file");
+        let key = self
+            .keys
+            .first()
+            .expect("Links::open refuses an empty key file");
         let content = postcard::to_allocvec(link).expect("plain data with a length always encodes");
         let mut mac = hmac::Context::with_key(&key.nonces);
         mac.update(&[route as u8]);
         mac.update(&content);
-        let nonce: [u8; NONCE] = mac.sign().as_ref()[..NONCE].try_into().expect("SHA-256 has 32 bytes");
+        let nonce: [u8; NONCE] = mac.sign().as_ref()[..NONCE]
+            .try_into()
+            .expect("SHA-256 has 32 bytes");
         let mut token = Vec::with_capacity(1 + 4 + NONCE + content.len() + TAG);
         token.push(VERSION);
         token.extend(key.id);
@@ -203,18 +228,28 @@ impl Links {
         if token.len() > MAX_TOKEN {
             return Err(LinkError("too long"));
         }
-        let bytes = URL_SAFE_NO_PAD.decode(token).map_err(|_| LinkError("not base64url"))?;
+        let bytes = URL_SAFE_NO_PAD
+            .decode(token)
+            .map_err(|_| LinkError("not base64url"))?;
         let Some(([VERSION, id @ ..], rest)) = bytes.split_first_chunk::<5>() else {
             return Err(LinkError("not a link of this version"));
         };
         let Some((nonce, sealed)) = rest.split_first_chunk::<NONCE>() else {
             return Err(LinkError("cut short"));
         };
-        let key = self.keys.iter().find(|key| key.id == *id).ok_or(LinkError("unknown key"))?;
+        let key = self
+            .keys
+            .iter()
+            .find(|key| key.id == *id)
+            .ok_or(LinkError("unknown key"))?;
         let mut sealed = sealed.to_vec();
         let content = key
             .aead
-            .open_in_place(Nonce::assume_unique_for_key(*nonce), aad(route), &mut sealed)
+            .open_in_place(
+                Nonce::assume_unique_for_key(*nonce),
+                aad(route),
+                &mut sealed,
+            )
             .map_err(|_| LinkError("not sealed here for this route"))?;
         let link: Link = postcard::from_bytes(content).map_err(|_| LinkError("unknown content"))?;
         if name.is_some_and(|name| name != link.name()) {
@@ -237,11 +272,17 @@ impl Key {
         let derive = |label: &[u8]| hmac::sign(&hmac::Key::new(hmac::HMAC_SHA256, secret), label);
         let sealing = UnboundKey::new(&AES_256_GCM_SIV, derive(b"f1-streams link seal 1").as_ref())
             .expect("HMAC-SHA-256 gives the 32 bytes of an AES-256 key");
-        let id = digest::digest(&digest::SHA256, derive(b"f1-streams link key id 1").as_ref());
+        let id = digest::digest(
+            &digest::SHA256,
+            derive(b"f1-streams link key id 1").as_ref(),
+        );
         Self {
             id: id.as_ref()[..4].try_into().expect("SHA-256 has 32 bytes"),
             aead: LessSafeKey::new(sealing),
-            nonces: hmac::Key::new(hmac::HMAC_SHA256, derive(b"f1-streams link nonce 1").as_ref()),
+            nonces: hmac::Key::new(
+                hmac::HMAC_SHA256,
+                derive(b"f1-streams link nonce 1").as_ref(),
+            ),
         }
     }
 }
@@ -259,7 +300,11 @@ impl Link {
     /// Which route serves it.
     pub fn route(&self) -> Route {
         match self {
-            Self::Rendition { .. } | Self::Resource { kind: Kind::Playlist, .. } => Route::Proxy,
+            Self::Rendition { .. }
+            | Self::Resource {
+                kind: Kind::Playlist,
+                ..
+            } => Route::Proxy,
             Self::Resource { .. } => Route::Relay,
         }
     }
@@ -279,7 +324,10 @@ impl Link {
             Self::Resource { kind, url, .. } => {
                 let extension = Url::parse(url).ok().and_then(|url| {
                     let (_, extension) = url.path().rsplit_once('.')?;
-                    KNOWN.iter().find(|known| known.eq_ignore_ascii_case(extension)).copied()
+                    KNOWN
+                        .iter()
+                        .find(|known| known.eq_ignore_ascii_case(extension))
+                        .copied()
                 });
                 match kind {
                     Kind::Playlist => "playlist.m3u8".to_owned(),
@@ -295,8 +343,8 @@ impl Link {
 
 /// Extensions of media that players know.
 const KNOWN: &[&str] = &[
-    "ts", "m4s", "mp4", "m4v", "m4a", "cmfv", "cmfa", "aac", "ac3", "ec3", "mp3", "vtt", "webvtt", "jpg",
-    "jpeg", "png", "webp",
+    "ts", "m4s", "mp4", "m4v", "m4a", "cmfv", "cmfa", "aac", "ac3", "ec3", "mp3", "vtt", "webvtt",
+    "jpg", "jpeg", "png", "webp",
 ];
 
 #[cfg(test)]
@@ -337,7 +385,11 @@ mod tests {
         let at_300 = one.path(&segment(&one, 300));
         assert_eq!(at_300, two.path(&segment(&two, 599)), "the same bucket");
         assert_ne!(at_300, two.path(&segment(&two, 600)), "the next bucket");
-        assert_ne!(at_300, links(KEY_B).path(&segment(&one, 300)), "another key");
+        assert_ne!(
+            at_300,
+            links(KEY_B).path(&segment(&one, 300)),
+            "another key"
+        );
     }
 
     #[test]
@@ -350,7 +402,11 @@ mod tests {
         let open = |now| links.open_link(Route::Relay, Some(name), token, at(now));
         assert_eq!(open(1000), Ok(link.clone()));
         assert_eq!(open(1000 + 3600), Ok(link), "at least the lifetime");
-        assert_eq!(open(1000 + 3600 + 301), Err(LinkError("expired")), "at most a bucket more");
+        assert_eq!(
+            open(1000 + 3600 + 301),
+            Err(LinkError("expired")),
+            "at most a bucket more"
+        );
     }
 
     #[test]
@@ -364,7 +420,10 @@ mod tests {
         let path = links.path(&link);
         let (name, token) = token(&path);
         assert_eq!(name, "v1.m3u8");
-        assert_eq!(links.open_link(Route::Proxy, Some(name), token, at(1 << 37)), Ok(link));
+        assert_eq!(
+            links.open_link(Route::Proxy, Some(name), token, at(1 << 37)),
+            Ok(link)
+        );
     }
 
     #[test]
@@ -373,10 +432,16 @@ mod tests {
         let path = old.path(&segment(&old, 0));
         let (name, token) = token(&path);
         let both = links(&format!("# new\n{KEY_B}\n{KEY_A}\n"));
-        assert!(both.open_link(Route::Relay, Some(name), token, at(0)).is_ok());
+        assert!(
+            both.open_link(Route::Relay, Some(name), token, at(0))
+                .is_ok()
+        );
         assert_ne!(both.path(&segment(&both, 0)), path, "the first key seals");
         let new = links(KEY_B);
-        assert_eq!(new.open_link(Route::Relay, Some(name), token, at(0)), Err(LinkError("unknown key")));
+        assert_eq!(
+            new.open_link(Route::Relay, Some(name), token, at(0)),
+            Err(LinkError("unknown key"))
+        );
     }
 
     #[test]
@@ -389,11 +454,21 @@ mod tests {
             let mut changed = bytes.clone();
             changed[bit / 8] ^= 1 << (bit % 8);
             let changed = URL_SAFE_NO_PAD.encode(changed);
-            assert!(links.open_link(Route::Relay, Some(name), &changed, at(0)).is_err(), "bit {bit}");
+            assert!(
+                links
+                    .open_link(Route::Relay, Some(name), &changed, at(0))
+                    .is_err(),
+                "bit {bit}"
+            );
         }
         for length in 0..bytes.len() {
             let cut = URL_SAFE_NO_PAD.encode(&bytes[..length]);
-            assert!(links.open_link(Route::Relay, Some(name), &cut, at(0)).is_err(), "cut to {length}");
+            assert!(
+                links
+                    .open_link(Route::Relay, Some(name), &cut, at(0))
+                    .is_err(),
+                "cut to {length}"
+            );
         }
     }
 
@@ -401,10 +476,17 @@ mod tests {
     fn a_malformed_key_file_is_refused_with_its_line() {
         let dir = tempfile::tempdir().expect("tempdir");
         let path = dir.path().join("links.key");
-        for (text, line) in [("", 1), ("short\n", 1), (&format!("{KEY_A}\nnot base64!\n")[..], 2)] {
+        for (text, line) in [
+            ("", 1),
+            ("short\n", 1),
+            (&format!("{KEY_A}\nnot base64!\n")[..], 2),
+        ] {
             std::fs::write(&path, text).expect("written");
             let opened = Links::open(&path, Duration::from_secs(1), Duration::from_secs(1));
-            assert!(matches!(opened, Err(KeyError::Malformed { line: at, .. }) if at == line), "{text:?}");
+            assert!(
+                matches!(opened, Err(KeyError::Malformed { line: at, .. }) if at == line),
+                "{text:?}"
+            );
         }
     }
 }

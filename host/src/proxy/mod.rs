@@ -79,7 +79,11 @@ impl Proxy {
         clock: Clock,
         metrics: Metrics,
     ) -> Self {
-        let prefix = config.server.public_url.as_ref().map(|url| url.path().trim_end_matches('/').to_owned());
+        let prefix = config
+            .server
+            .public_url
+            .as_ref()
+            .map(|url| url.path().trim_end_matches('/').to_owned());
         Self(Arc::new(Inner {
             links,
             catalog,
@@ -88,7 +92,10 @@ impl Proxy {
             clock,
             metrics,
             prefix: prefix.unwrap_or_default(),
-            renditions: moka::sync::Cache::builder().max_capacity(MAX_STREAMS).time_to_idle(IDLE).build(),
+            renditions: moka::sync::Cache::builder()
+                .max_capacity(MAX_STREAMS)
+                .time_to_idle(IDLE)
+                .build(),
         }))
     }
 
@@ -108,6 +115,12 @@ impl Proxy {
             .with_state(self)
     }
 
+    /// The upstream URL that a rendition of `entry` means now, asked of its
+    /// multivariant playlist.
+    pub(crate) async fn find(&self, entry: &Entry, rendition: &str) -> Result<Url, Failure> {
+        playlist::learn(self, entry, rendition).await
+    }
+
     fn upstream_of(&self, entry: &Entry) -> Upstream {
         Upstream {
             stream: entry.id.clone(),
@@ -122,14 +135,29 @@ impl Proxy {
         let url = Url::parse(url).map_err(|_| Failure::link())?;
         if stream.is_empty() {
             let egress = self.0.by_hand.clone();
-            return Ok(Upstream { stream: String::new(), url, egress, profile: Arc::default() });
+            return Ok(Upstream {
+                stream: String::new(),
+                url,
+                egress,
+                profile: Arc::default(),
+            });
         }
-        let entry = self.0.catalog.resolve(stream).ok_or_else(Failure::stream_gone)?;
-        Ok(Upstream { url, ..self.upstream_of(&entry) })
+        let entry = self
+            .0
+            .catalog
+            .resolve(stream)
+            .ok_or_else(Failure::stream_gone)?;
+        Ok(Upstream {
+            url,
+            ..self.upstream_of(&entry)
+        })
     }
 
     fn open(&self, route: Route, name: Option<&str>, query: &Query) -> Result<Link, Failure> {
-        let opened = self.0.links.open_link(route, name, &query.link, self.0.clock.now());
+        let opened = self
+            .0
+            .links
+            .open_link(route, name, &query.link, self.0.clock.now());
         opened.map_err(|error| {
             self.0.metrics.limit("links.refused");
             tracing::debug!(?route, cause = error.0, "link refused");
@@ -165,12 +193,19 @@ impl Query {
                 return Err(Failure::link());
             }
         }
-        Ok(Self { link: link.ok_or_else(Failure::link)?, directives })
+        Ok(Self {
+            link: link.ok_or_else(Failure::link)?,
+            directives,
+        })
     }
 }
 
 async fn master(State(proxy): State<Proxy>, Path(id): Path<String>) -> Result<Response, Failure> {
-    let entry = proxy.0.catalog.resolve(&id).ok_or_else(Failure::stream_gone)?;
+    let entry = proxy
+        .0
+        .catalog
+        .resolve(&id)
+        .ok_or_else(Failure::stream_gone)?;
     playlist::master(&proxy, &entry).await
 }
 
@@ -181,9 +216,11 @@ async fn proxy(
 ) -> Result<Response, Failure> {
     let query = Query::parse(query.as_deref())?;
     match proxy.open(Route::Proxy, name.as_deref().map(String::as_str), &query)? {
-        Link::Rendition { stream, rendition, variables } => {
-            playlist::rendition(&proxy, &stream, &rendition, &variables, &query.directives).await
-        }
+        Link::Rendition {
+            stream,
+            rendition,
+            variables,
+        } => playlist::rendition(&proxy, &stream, &rendition, &variables, &query.directives).await,
         Link::Resource { stream, url, .. } => {
             let upstream = proxy.upstream_for(&stream, &url)?;
             playlist::resource(&proxy, &upstream, &query.directives).await
@@ -203,7 +240,16 @@ async fn relay(
         return Err(Failure::link());
     }
     let link = proxy.open(Route::Relay, name.as_deref().map(String::as_str), &query)?;
-    let Link::Resource { stream, kind, url, .. } = &link else { return Err(Failure::link()) };
+    let Link::Resource {
+        stream, kind, url, ..
+    } = &link
+    else {
+        return Err(Failure::link());
+    };
     let upstream = proxy.upstream_for(stream, url)?;
-    Ok(relay::resource(&proxy, &upstream, *kind, &link.name(), &method, &headers).await.into_response())
+    Ok(
+        relay::resource(&proxy, &upstream, *kind, &link.name(), &method, &headers)
+            .await
+            .into_response(),
+    )
 }

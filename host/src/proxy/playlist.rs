@@ -20,7 +20,9 @@ use super::{Proxy, Upstream};
 use crate::answer::Failure;
 use crate::catalog::Entry;
 use crate::net;
-use crate::playlist::{self, Child, ChildKind, Context, HintKind, Limits, Linker, Problem, Rewritten, Variables};
+use crate::playlist::{
+    self, Child, ChildKind, Context, HintKind, Limits, Linker, Problem, Rewritten, Variables,
+};
 
 const CONTENT: HeaderValue = HeaderValue::from_static("application/vnd.apple.mpegurl");
 /// A live playlist is old after half a target duration: nobody keeps it.
@@ -42,15 +44,26 @@ pub(super) async fn rendition(
     parent: &Variables,
     directives: &[(String, String)],
 ) -> Result<Response, Failure> {
-    let entry = proxy.0.catalog.resolve(stream).ok_or_else(Failure::stream_gone)?;
+    let entry = proxy
+        .0
+        .catalog
+        .resolve(stream)
+        .ok_or_else(Failure::stream_gone)?;
     refuse_protected(&entry)?;
-    let known = proxy.0.renditions.get(stream).and_then(|known| known.get(rendition).cloned());
+    let known = proxy
+        .0
+        .renditions
+        .get(stream)
+        .and_then(|known| known.get(rendition).cloned());
     let fresh = known.is_none();
     let url = match known {
         Some(url) => url,
         None => learn(proxy, &entry, rendition).await?,
     };
-    let mut upstream = Upstream { url, ..proxy.upstream_of(&entry) };
+    let mut upstream = Upstream {
+        url,
+        ..proxy.upstream_of(&entry)
+    };
     let (body, base) = match fetch(proxy, &upstream, directives).await {
         // What was remembered may have moved; what was just learned has not.
         Err(failure) if !fresh && has_moved(failure.status) => {
@@ -102,7 +115,11 @@ pub(super) async fn learn(proxy: &Proxy, entry: &Entry, rendition: &str) -> Resu
     let (body, base) = fetch(proxy, &upstream, &[]).await?;
     let (_, found) = rewrite(proxy, &upstream, &body, &base, &Variables::default());
     found.get(rendition).cloned().ok_or_else(|| {
-        Failure::new(StatusCode::NOT_FOUND, "rendition_gone", "the stream no longer has this rendition")
+        Failure::new(
+            StatusCode::NOT_FOUND,
+            "rendition_gone",
+            "the stream no longer has this rendition",
+        )
     })
 }
 
@@ -113,7 +130,11 @@ fn has_moved(status: StatusCode) -> bool {
 
 fn refuse_protected(entry: &Entry) -> Result<(), Failure> {
     if entry.protection() == crate::plugins::Protection::Drm {
-        return Err(Failure::new(StatusCode::FORBIDDEN, "protected", "protected media is not relayed"));
+        return Err(Failure::new(
+            StatusCode::FORBIDDEN,
+            "protected",
+            "protected media is not relayed",
+        ));
     }
     Ok(())
 }
@@ -129,12 +150,18 @@ async fn fetch(
         url.query_pairs_mut().extend_pairs(directives);
     }
     let exchange = async {
-        let response = upstream.egress.send(upstream.egress.get(url), &*upstream.profile, "playlist").await?;
+        let response = upstream
+            .egress
+            .send(upstream.egress.get(url), &*upstream.profile, "playlist")
+            .await?;
         if !response.status.is_success() {
             return Err(Failure::upstream(response.status));
         }
         let base = response.url.clone();
-        Ok((response.collect(proxy.0.config.playlist.as_u64()).await?, base))
+        Ok((
+            response.collect(proxy.0.config.playlist.as_u64()).await?,
+            base,
+        ))
     };
     let fetched = tokio::time::timeout(proxy.0.config.playlist_timeout, exchange).await;
     let (body, base) = fetched.unwrap_or_else(|_| {
@@ -166,17 +193,29 @@ fn rewrite(
         expires: proxy.0.links.expiry(proxy.0.clock.now()),
         renditions: HashMap::new(),
     };
-    let context = Context { base, parent, limits: Limits::STANDARD };
+    let context = Context {
+        base,
+        parent,
+        limits: Limits::STANDARD,
+    };
     let rewritten = playlist::rewrite(body, &context, &mut linker);
     let renditions = linker.renditions;
     if !rewritten.problems.is_empty() {
         proxy.0.metrics.limit("relay.playlist_problems");
         for (problem, count) in rewritten.problems.iter() {
-            tracing::debug!(stream = upstream.stream, problem = problem.name(), count, "playlist");
+            tracing::debug!(
+                stream = upstream.stream,
+                problem = problem.name(),
+                count,
+                "playlist"
+            );
         }
     }
     if !renditions.is_empty() && !upstream.stream.is_empty() {
-        proxy.0.renditions.insert(upstream.stream.clone(), Arc::new(renditions.clone()));
+        proxy
+            .0
+            .renditions
+            .insert(upstream.stream.clone(), Arc::new(renditions.clone()));
     }
     (rewritten, renditions)
 }
@@ -184,7 +223,11 @@ fn rewrite(
 fn answer(rewritten: Rewritten) -> Result<Response, Failure> {
     // Half a playlist would look like a whole one.
     if rewritten.problems.count(Problem::Truncated) > 0 {
-        return Err(Failure::new(StatusCode::BAD_GATEWAY, "upstream_too_large", "the playlist has too many lines"));
+        return Err(Failure::new(
+            StatusCode::BAD_GATEWAY,
+            "upstream_too_large",
+            "the playlist has too many lines",
+        ));
     }
     let headers = [(CONTENT_TYPE, CONTENT), (CACHE_CONTROL, UNCACHED)];
     Ok((headers, Body::from(rewritten.body)).into_response())
@@ -203,7 +246,8 @@ impl Linker for StreamLinker<'_> {
         let link = match (child.rendition, self.stream) {
             // A stream's own renditions outlive their URLs.
             (Some(key), stream) if !stream.is_empty() => {
-                self.renditions.insert(key.as_str().to_owned(), child.url.clone());
+                self.renditions
+                    .insert(key.as_str().to_owned(), child.url.clone());
                 Link::Rendition {
                     stream: stream.to_owned(),
                     rendition: key.as_str().to_owned(),
@@ -217,7 +261,11 @@ impl Linker for StreamLinker<'_> {
                 expires: self.expires,
             },
         };
-        Some(format!("{}{}", self.proxy.0.prefix, self.proxy.0.links.path(&link)))
+        Some(format!(
+            "{}{}",
+            self.proxy.0.prefix,
+            self.proxy.0.links.path(&link)
+        ))
     }
 }
 
@@ -234,7 +282,10 @@ fn kind(kind: ChildKind) -> Option<Kind> {
         ChildKind::Init | ChildKind::Hint(HintKind::Init) => Kind::Init,
         ChildKind::Key => Kind::Key,
         ChildKind::SessionData => Kind::Data,
-        ChildKind::Segment | ChildKind::Part | ChildKind::Hint(HintKind::Part) | ChildKind::Unknown => Kind::Segment,
+        ChildKind::Segment
+        | ChildKind::Part
+        | ChildKind::Hint(HintKind::Part)
+        | ChildKind::Unknown => Kind::Segment,
         ChildKind::Steering | ChildKind::AssetList | ChildKind::RenditionReport => return None,
     })
 }

@@ -11,24 +11,30 @@ use axum::body::Body;
 use axum::response::{IntoResponse, Response};
 use bytes::Bytes;
 use http::header::{
-    ACCEPT_RANGES, CACHE_CONTROL, CONTENT_DISPOSITION, CONTENT_LENGTH, CONTENT_RANGE, CONTENT_TYPE, ETAG,
-    IF_MODIFIED_SINCE, IF_NONE_MATCH, IF_RANGE, LAST_MODIFIED, RANGE,
+    ACCEPT_RANGES, CACHE_CONTROL, CONTENT_DISPOSITION, CONTENT_LENGTH, CONTENT_RANGE, CONTENT_TYPE,
+    ETAG, IF_MODIFIED_SINCE, IF_NONE_MATCH, IF_RANGE, LAST_MODIFIED, RANGE,
 };
 use http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode};
 use tokio::time::Instant;
 
 use super::links::Kind;
-use crate::media::{Content, sniff, type_by_name};
 use super::{Proxy, Upstream};
 use crate::answer::Failure;
 use crate::config;
+use crate::media::{Content, sniff, type_by_name};
 use crate::metrics::{Metrics, OpenRelay};
 use crate::net;
 
 /// What of the viewer's request goes upstream, and nothing else.
 const FORWARDED: [HeaderName; 4] = [RANGE, IF_RANGE, IF_NONE_MATCH, IF_MODIFIED_SINCE];
 /// What of the upstream's answer comes back as it is.
-const RETURNED: [HeaderName; 5] = [CONTENT_LENGTH, CONTENT_RANGE, ACCEPT_RANGES, ETAG, LAST_MODIFIED];
+const RETURNED: [HeaderName; 5] = [
+    CONTENT_LENGTH,
+    CONTENT_RANGE,
+    ACCEPT_RANGES,
+    ETAG,
+    LAST_MODIFIED,
+];
 /// Segments never change; a shared cache in front may keep them this long.
 const SEGMENT_CACHE: HeaderValue = HeaderValue::from_static("public, max-age=3600, immutable");
 /// Keys rotate behind their URL.
@@ -49,20 +55,37 @@ pub(super) async fn resource(
             request.headers.insert(name, value.clone());
         }
     }
-    if request.headers.get(RANGE).is_some_and(|range| !is_single_range(range)) {
-        return Err(Failure::new(StatusCode::RANGE_NOT_SATISFIABLE, "range", "one range of bytes at a time"));
+    if request
+        .headers
+        .get(RANGE)
+        .is_some_and(|range| !is_single_range(range))
+    {
+        return Err(Failure::new(
+            StatusCode::RANGE_NOT_SATISFIABLE,
+            "range",
+            "one range of bytes at a time",
+        ));
     }
-    let mut response = upstream.egress.send(request, &*upstream.profile, "relay").await?;
+    let mut response = upstream
+        .egress
+        .send(request, &*upstream.profile, "relay")
+        .await?;
     if !response.status.is_success() && response.status != StatusCode::NOT_MODIFIED {
         return Err(Failure::upstream(response.status));
     }
     let bodiless = *method == Method::HEAD || response.status == StatusCode::NOT_MODIFIED;
-    let first = if bodiless { Bytes::new() } else { response.chunk().await?.unwrap_or_default() };
+    let first = if bodiless {
+        Bytes::new()
+    } else {
+        response.chunk().await?.unwrap_or_default()
+    };
 
     let from_start = response.status == StatusCode::OK || starts_at_zero(&response.headers);
     let content_type = match (from_start && !first.is_empty(), kind) {
         (true, Kind::Segment | Kind::Init) => match sniff(&first) {
-            Content::Playlist => return super::playlist::from_relay(proxy, upstream, response, first).await,
+            Content::Playlist => {
+                return super::playlist::from_relay(proxy, upstream, response, first).await;
+            }
             Content::Markup => {
                 return Err(Failure::new(
                     StatusCode::BAD_GATEWAY,
@@ -88,9 +111,20 @@ pub(super) async fn resource(
         out.insert(CONTENT_DISPOSITION, HeaderValue::from_static("attachment"));
     }
     out.insert(CONTENT_TYPE, content_type);
-    out.insert(CACHE_CONTROL, if kind == Kind::Key { KEY_CACHE } else { SEGMENT_CACHE });
+    out.insert(
+        CACHE_CONTROL,
+        if kind == Kind::Key {
+            KEY_CACHE
+        } else {
+            SEGMENT_CACHE
+        },
+    );
     let status = response.status;
-    let body = if bodiless { Body::empty() } else { pipe(proxy, response, first) };
+    let body = if bodiless {
+        Body::empty()
+    } else {
+        pipe(proxy, response, first)
+    };
     Ok((status, out, body).into_response())
 }
 
@@ -109,9 +143,12 @@ fn pipe(proxy: &Proxy, response: net::Response, first: Bytes) -> Body {
             None => {
                 let waiting = Instant::now();
                 let chunk = state.response.chunk().await?;
-                state.rate.arrived(chunk.as_ref().map_or(0, Bytes::len), waiting.elapsed()).inspect_err(|_| {
-                    state.metrics.limit("relay.min_rate");
-                })?;
+                state
+                    .rate
+                    .arrived(chunk.as_ref().map_or(0, Bytes::len), waiting.elapsed())
+                    .inspect_err(|_| {
+                        state.metrics.limit("relay.min_rate");
+                    })?;
                 chunk
             }
         };
@@ -142,8 +179,16 @@ struct Rate {
 
 impl Rate {
     fn new(config: &config::Relay) -> Self {
-        let min_bytes = config.min_rate.as_u64().saturating_mul(config.min_rate_window.as_secs());
-        Self { min_bytes, window: config.min_rate_window, waited: Duration::ZERO, bytes: 0 }
+        let min_bytes = config
+            .min_rate
+            .as_u64()
+            .saturating_mul(config.min_rate_window.as_secs());
+        Self {
+            min_bytes,
+            window: config.min_rate_window,
+            waited: Duration::ZERO,
+            bytes: 0,
+        }
     }
 
     fn arrived(&mut self, bytes: usize, waited: Duration) -> Result<(), net::FetchError> {
@@ -154,12 +199,18 @@ impl Rate {
         }
         let enough = self.bytes >= self.min_bytes;
         (self.waited, self.bytes) = (Duration::ZERO, 0);
-        if enough { Ok(()) } else { Err(net::FetchError::Timeout("relay.min_rate")) }
+        if enough {
+            Ok(())
+        } else {
+            Err(net::FetchError::Timeout("relay.min_rate"))
+        }
     }
 }
 
 fn is_single_range(range: &HeaderValue) -> bool {
-    range.to_str().is_ok_and(|text| text.starts_with("bytes=") && !text.contains(','))
+    range
+        .to_str()
+        .is_ok_and(|text| text.starts_with("bytes=") && !text.contains(','))
 }
 
 fn starts_at_zero(headers: &HeaderMap) -> bool {
@@ -175,7 +226,12 @@ mod tests {
 
     #[test]
     fn a_dripping_upstream_is_cut_and_a_slow_viewer_is_not() {
-        let rate = || Rate { min_bytes: 1000, window: Duration::from_secs(10), waited: Duration::ZERO, bytes: 0 };
+        let rate = || Rate {
+            min_bytes: 1000,
+            window: Duration::from_secs(10),
+            waited: Duration::ZERO,
+            bytes: 0,
+        };
         let mut dripping = rate();
         assert!(dripping.arrived(10, Duration::from_secs(9)).is_ok());
         assert!(dripping.arrived(10, Duration::from_secs(2)).is_err());

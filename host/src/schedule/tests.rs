@@ -762,7 +762,8 @@ async fn a_poll_beside_a_poll_asks_nothing() {
 async fn a_poll_runs_in_a_task_of_its_own() {
     let world = World::at("2026-06-01T00:00:00Z");
     let schedule = world.schedule.clone();
-    let task = tokio::spawn(async move {
+    let mut tasks = tokio::task::JoinSet::new();
+    tasks.spawn(async move {
         let body: Arc<[u8]> = two_races().into();
         let get = move |_url: Url| {
             let body = Arc::clone(&body);
@@ -776,7 +777,8 @@ async fn a_poll_runs_in_a_task_of_its_own() {
         };
         schedule.poll(get).await
     });
-    assert!(task.await.expect("no panic").changed);
+    let polled = tasks.join_next().await.expect("one task");
+    assert!(polled.expect("no panic").changed);
 }
 
 #[tokio::test]

@@ -46,8 +46,18 @@ impl Accepted {
         if listen.ip().is_loopback() || listen.ip().is_unspecified() {
             hosts.extend(["localhost".into(), "127.0.0.1".into(), "::1".into()]);
         }
-        hosts.extend(config.server.public_url.as_ref().and_then(Url::host_str).map(str::to_owned));
-        Self(Arc::new(Inner { hosts, viewers: config.auth.viewers }))
+        hosts.extend(
+            config
+                .server
+                .public_url
+                .as_ref()
+                .and_then(Url::host_str)
+                .map(str::to_owned),
+        );
+        Self(Arc::new(Inner {
+            hosts,
+            viewers: config.auth.viewers,
+        }))
     }
 
     fn host(&self, authority: &str) -> bool {
@@ -55,7 +65,11 @@ impl Accepted {
             Some((host, port)) if port.bytes().all(|b| b.is_ascii_digit()) => host,
             _ => authority,
         };
-        let host = host.trim_start_matches('[').trim_end_matches(']').trim_end_matches('.').to_ascii_lowercase();
+        let host = host
+            .trim_start_matches('[')
+            .trim_end_matches(']')
+            .trim_end_matches('.')
+            .to_ascii_lowercase();
         self.0.hosts.contains(&host)
     }
 
@@ -79,18 +93,29 @@ impl Accepted {
                 "this host name is not served here; an operator adds it to server.hosts",
             ));
         }
-        let peer = request.extensions().get::<ConnectInfo<SocketAddr>>().map(|peer| peer.0.ip());
-        if self.0.viewers == Viewers::Loopback && !peer.is_some_and(|ip| ip.to_canonical().is_loopback()) {
+        let peer = request
+            .extensions()
+            .get::<ConnectInfo<SocketAddr>>()
+            .map(|peer| peer.0.ip());
+        if self.0.viewers == Viewers::Loopback
+            && !peer.is_some_and(|ip| ip.to_canonical().is_loopback())
+        {
             return Err(Failure::new(
                 StatusCode::FORBIDDEN,
                 "viewers_loopback",
                 "auth.viewers = \"loopback\" serves this machine alone",
             ));
         }
-        if !matches!(*request.method(), Method::GET | Method::HEAD | Method::OPTIONS) {
+        if !matches!(
+            *request.method(),
+            Method::GET | Method::HEAD | Method::OPTIONS
+        ) {
             let cross_site = match request.headers().get(SEC_FETCH_SITE) {
                 Some(site) => site != "same-origin" && site != "none",
-                None => request.headers().contains_key(ORIGIN) && self.origin(request.headers()).is_none(),
+                None => {
+                    request.headers().contains_key(ORIGIN)
+                        && self.origin(request.headers()).is_none()
+                }
             };
             if cross_site {
                 return Err(Failure::new(
@@ -121,8 +146,14 @@ pub async fn protect(State(accepted): State<Accepted>, request: Request, next: N
             HeaderValue::from_static("content-length, content-range, accept-ranges, etag"),
         );
         if preflight {
-            headers.insert(ACCESS_CONTROL_ALLOW_METHODS, HeaderValue::from_static("GET, HEAD"));
-            headers.insert(ACCESS_CONTROL_ALLOW_HEADERS, HeaderValue::from_static("range, if-range"));
+            headers.insert(
+                ACCESS_CONTROL_ALLOW_METHODS,
+                HeaderValue::from_static("GET, HEAD"),
+            );
+            headers.insert(
+                ACCESS_CONTROL_ALLOW_HEADERS,
+                HeaderValue::from_static("range, if-range"),
+            );
             headers.insert(ACCESS_CONTROL_MAX_AGE, HeaderValue::from_static("86400"));
         }
     }
@@ -131,9 +162,13 @@ pub async fn protect(State(accepted): State<Accepted>, request: Request, next: N
     headers.insert(REFERRER_POLICY, HeaderValue::from_static("no-referrer"));
     headers.insert(X_FRAME_OPTIONS, HeaderValue::from_static("DENY"));
     headers.insert(COOP, HeaderValue::from_static("same-origin"));
-    headers.entry(CORP).or_insert(HeaderValue::from_static("same-origin"));
+    headers
+        .entry(CORP)
+        .or_insert(HeaderValue::from_static("same-origin"));
     headers
         .entry(CONTENT_SECURITY_POLICY)
-        .or_insert(HeaderValue::from_static("default-src 'none'; frame-ancestors 'none'"));
+        .or_insert(HeaderValue::from_static(
+            "default-src 'none'; frame-ancestors 'none'",
+        ));
     response
 }

@@ -63,22 +63,34 @@ pub async fn serve(
             continue;
         };
         // A proxy stands for many clients.
-        let proxy = config.trusted_proxies.iter().any(|net| net.contains(&peer.ip().to_canonical()));
-        let max = if proxy { usize::MAX } else { config.max_connections_per_client };
+        let proxy = config
+            .trusted_proxies
+            .iter()
+            .any(|net| net.contains(&peer.ip().to_canonical()));
+        let max = if proxy {
+            usize::MAX
+        } else {
+            config.max_connections_per_client
+        };
         let Some(client) = clients.enter(peer.ip(), max) else {
             metrics.limit("server.max_connections_per_client");
             continue;
         };
-        let app = app.clone().map_request(move |mut request: http::Request<hyper::body::Incoming>| {
-            request.extensions_mut().insert(ConnectInfo(peer));
-            request
-        });
+        let app =
+            app.clone()
+                .map_request(move |mut request: http::Request<hyper::body::Incoming>| {
+                    request.extensions_mut().insert(ConnectInfo(peer));
+                    request
+                });
         let connection = http1::Builder::new()
             .timer(TokioTimer::new())
             .header_read_timeout(config.header_timeout)
             .max_headers(MAX_HEADERS)
             .max_buf_size(MAX_HEADER_BYTES)
-            .serve_connection(TokioIo::new(Box::pin(patient(stream, config.write_timeout))), TowerToHyperService::new(app));
+            .serve_connection(
+                TokioIo::new(Box::pin(patient(stream, config.write_timeout))),
+                TowerToHyperService::new(app),
+            );
         let connection = graceful.watch(connection);
         tracker.spawn(async move {
             // A client that goes away is no news.
@@ -90,7 +102,10 @@ pub async fn serve(
     }
     drop(listener);
     tracker.close();
-    if tokio::time::timeout(config.drain, graceful.shutdown()).await.is_err() {
+    if tokio::time::timeout(config.drain, graceful.shutdown())
+        .await
+        .is_err()
+    {
         metrics.limit("server.drain");
         tracing::warn!(drain = ?config.drain, "answers were cut at the end of the drain");
     }
@@ -138,13 +153,20 @@ impl Clients {
             return None;
         }
         *count += 1;
-        Some(Client { clients: self.clone(), ip })
+        Some(Client {
+            clients: self.clone(),
+            ip,
+        })
     }
 }
 
 impl Drop for Client {
     fn drop(&mut self) {
-        let mut open = self.clients.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut open = self
+            .clients
+            .0
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner);
         if let Some(count) = open.get_mut(&self.ip) {
             *count -= 1;
             if *count == 0 {

@@ -9,7 +9,12 @@ use crate::guests::Guest;
 use crate::house::{House, site_a_wasm};
 
 fn run(dir: &Path, args: &[&str]) -> Output {
-    Command::new(env!("CARGO_BIN_EXE_f1-streams")).args(args).current_dir(dir).env_clear().output().unwrap()
+    Command::new(env!("CARGO_BIN_EXE_f1-streams"))
+        .args(args)
+        .current_dir(dir)
+        .env_clear()
+        .output()
+        .unwrap()
 }
 
 fn stdout(output: &Output) -> String {
@@ -23,17 +28,29 @@ fn stderr(output: &Output) -> String {
 #[test]
 fn bad_configuration_ends_with_64_before_anything_is_bound() {
     let dir = tempfile::tempdir().unwrap();
-    std::fs::write(dir.path().join("f1-streams.toml"), "[server]\nlisen = \"127.0.0.1:1\"\n").unwrap();
+    std::fs::write(
+        dir.path().join("f1-streams.toml"),
+        "[server]\nlisen = \"127.0.0.1:1\"\n",
+    )
+    .unwrap();
     let output = run(dir.path(), &["serve"]);
     assert_eq!(output.status.code(), Some(64));
-    assert!(stderr(&output).contains("server.listen"), "names the nearest key: {}", stderr(&output));
+    assert!(
+        stderr(&output).contains("server.listen"),
+        "names the nearest key: {}",
+        stderr(&output)
+    );
     assert!(!dir.path().join("data").exists(), "nothing was made");
 }
 
 #[test]
 fn config_prints_every_value_with_its_origin_and_no_secret() {
     let dir = tempfile::tempdir().unwrap();
-    std::fs::write(dir.path().join("f1-streams.toml"), "[extraction]\ninterval = \"90s\"\n").unwrap();
+    std::fs::write(
+        dir.path().join("f1-streams.toml"),
+        "[extraction]\ninterval = \"90s\"\n",
+    )
+    .unwrap();
     let output = Command::new(env!("CARGO_BIN_EXE_f1-streams"))
         .arg("config")
         .current_dir(dir.path())
@@ -42,9 +59,19 @@ fn config_prints_every_value_with_its_origin_and_no_secret() {
         .output()
         .unwrap();
     let text = stdout(&output);
-    let line = |key: &str| text.lines().find(|line| line.starts_with(key)).unwrap_or_else(|| panic!("{key}: {text}"));
-    assert!(line("extraction.interval").contains("f1-streams.toml"), "{text}");
-    assert!(line("server.listen").contains("F1_STREAMS__SERVER__LISTEN"), "{text}");
+    let line = |key: &str| {
+        text.lines()
+            .find(|line| line.starts_with(key))
+            .unwrap_or_else(|| panic!("{key}: {text}"))
+    };
+    assert!(
+        line("extraction.interval").contains("f1-streams.toml"),
+        "{text}"
+    );
+    assert!(
+        line("server.listen").contains("F1_STREAMS__SERVER__LISTEN"),
+        "{text}"
+    );
     assert!(line("plugins.poll").contains("default"), "{text}");
 }
 
@@ -54,13 +81,28 @@ fn links_sealed_by_hand_open_again() {
     let url = "https://media.example.org/live/seg1.m4s?token=a&b=c";
     let sealed = run(dir.path(), &["link", "--kind", "relay", url]);
     let path = stdout(&sealed);
-    assert!(path.starts_with("/relay/segment.m4s?url="), "{path} {}", stderr(&sealed));
-    let opened: Value = serde_json::from_str(&stdout(&run(dir.path(), &["link", "--open", path.trim()]))).unwrap();
+    assert!(
+        path.starts_with("/relay/segment.m4s?url="),
+        "{path} {}",
+        stderr(&sealed)
+    );
+    let opened: Value =
+        serde_json::from_str(&stdout(&run(dir.path(), &["link", "--open", path.trim()]))).unwrap();
     assert_eq!(opened["url"], url);
-    let playlist = stdout(&run(dir.path(), &["link", "https://media.example.org/live.m3u8"]));
-    assert!(playlist.starts_with("/proxy/playlist.m3u8?url="), "{playlist}");
+    let playlist = stdout(&run(
+        dir.path(),
+        &["link", "https://media.example.org/live.m3u8"],
+    ));
+    assert!(
+        playlist.starts_with("/proxy/playlist.m3u8?url="),
+        "{playlist}"
+    );
     let refused = run(dir.path(), &["link", "http://169.254.169.254/x.m3u8"]);
-    assert!(!refused.status.success() && stderr(&refused).contains("link-local"), "{}", stderr(&refused));
+    assert!(
+        !refused.status.success() && stderr(&refused).contains("link-local"),
+        "{}",
+        stderr(&refused)
+    );
     let forged = run(dir.path(), &["link", "--open", "AAAA"]);
     assert!(!forged.status.success());
 }
@@ -68,7 +110,10 @@ fn links_sealed_by_hand_open_again() {
 #[test]
 fn check_plugin_says_what_it_thinks() {
     let dir = tempfile::tempdir().unwrap();
-    let good = run(dir.path(), &["check-plugin", site_a_wasm().to_str().unwrap()]);
+    let good = run(
+        dir.path(),
+        &["check-plugin", site_a_wasm().to_str().unwrap()],
+    );
     let verdict: Value = serde_json::from_str(&stdout(&good)).unwrap();
     assert!(good.status.success(), "{}", stderr(&good));
     assert_eq!(verdict["verdict"], "accepted");
@@ -79,7 +124,12 @@ fn check_plugin_says_what_it_thinks() {
     let verdict: Value = serde_json::from_str(&stdout(&bad)).unwrap();
     assert_eq!(bad.status.code(), Some(1));
     assert_eq!(verdict["error"]["code"], "key");
-    assert!(verdict["error"]["message"].as_str().unwrap().contains("site-a.wasm"));
+    assert!(
+        verdict["error"]["message"]
+            .as_str()
+            .unwrap()
+            .contains("site-a.wasm")
+    );
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -89,9 +139,52 @@ async fn extract_runs_one_site_and_prints_what_it_found() {
     std::fs::write(&config, house.config_text()).unwrap();
     let dir = house.dir.path().to_owned();
     let args = ["extract", "site-a", "--config", config.to_str().unwrap()].map(str::to_owned);
-    let output = tokio::task::spawn_blocking(move || run(&dir, &args.each_ref().map(String::as_str))).await.unwrap();
-    let found: Value = serde_json::from_str(&stdout(&output)).unwrap_or_else(|_| panic!("{}", stderr(&output)));
+    let output =
+        tokio::task::spawn_blocking(move || run(&dir, &args.each_ref().map(String::as_str)))
+            .await
+            .unwrap();
+    let found: Value =
+        serde_json::from_str(&stdout(&output)).unwrap_or_else(|_| panic!("{}", stderr(&output)));
     assert_eq!(found["streams"][0]["id"], "site-a.main");
-    assert!(found["streams"][0]["url"].as_str().unwrap().starts_with(&house.testbed.info().cdn));
-    assert!(!stdout(&output).contains(&format!("{}/", house.testbed.info().site_a)), "no header value");
+    assert!(
+        found["streams"][0]["url"]
+            .as_str()
+            .unwrap()
+            .starts_with(&house.testbed.info().cdn)
+    );
+    assert!(
+        !stdout(&output).contains(&format!("{}/", house.testbed.info().site_a)),
+        "no header value"
+    );
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_rendition_link_says_what_it_means_now() {
+    let house = House::start().await;
+    let (variant, _) = house.variant().await;
+    let config = house.dir.path().join("f1-streams.toml");
+    std::fs::write(&config, house.config_text()).unwrap();
+    let dir = house.dir.path().to_owned();
+    let args = [
+        "link",
+        "--open",
+        &variant,
+        "--config",
+        config.to_str().unwrap(),
+    ]
+    .map(str::to_owned);
+    let output =
+        tokio::task::spawn_blocking(move || run(&dir, &args.each_ref().map(String::as_str)))
+            .await
+            .unwrap();
+    let held: Value =
+        serde_json::from_str(&stdout(&output)).unwrap_or_else(|_| panic!("{}", stderr(&output)));
+    assert_eq!(held["stream"], "site-a.main");
+    assert!(
+        held["url"]
+            .as_str()
+            .unwrap()
+            .starts_with(&house.testbed.info().cdn),
+        "{held}"
+    );
 }

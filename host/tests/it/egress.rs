@@ -36,7 +36,10 @@ impl Canary {
                 seen.fetch_add(1, Ordering::Relaxed);
             }
         });
-        Self { address, connections }
+        Self {
+            address,
+            connections,
+        }
     }
 
     fn url(&self, path: &str) -> String {
@@ -61,42 +64,70 @@ fn packets() -> Vec<u8> {
 
 /// A link as only the holder of the key can make it.
 fn sealed(house: &House, kind: Kind, url: &str) -> String {
-    let config = Config::from_toml("", house.dir.path()).unwrap().config.links;
+    let config = Config::from_toml("", house.dir.path())
+        .unwrap()
+        .config
+        .links;
     let links = Links::open(&config.key_file, config.lifetime, config.bucket).unwrap();
     let expires = links.expiry(jiff::Timestamp::now());
-    links.path(&Link::Resource { stream: String::new(), kind, url: url.to_owned(), expires })
+    links.path(&Link::Resource {
+        stream: String::new(),
+        kind,
+        url: url.to_owned(),
+        expires,
+    })
 }
 
 async fn code(house: &House, path: &str) -> (StatusCode, String) {
     let response = house.get(path).await;
     let status = response.status();
-    let body: serde_json::Value = serde_json::from_slice(&response.bytes().await.unwrap()).unwrap_or_default();
-    (status, body["error"]["code"].as_str().unwrap_or_default().to_owned())
+    let body: serde_json::Value =
+        serde_json::from_slice(&response.bytes().await.unwrap()).unwrap_or_default();
+    (
+        status,
+        body["error"]["code"]
+            .as_str()
+            .unwrap_or_default()
+            .to_owned(),
+    )
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_link_to_a_denied_address_is_still_refused() {
     let house = House::empty("").await;
     let good = origin(Router::new().route("/a.ts", get(async || packets()))).await;
-    let (status, _) = code(&house, &sealed(&house, Kind::Segment, &format!("{good}/a.ts"))).await;
+    let (status, _) = code(
+        &house,
+        &sealed(&house, Kind::Segment, &format!("{good}/a.ts")),
+    )
+    .await;
     assert_eq!(status, StatusCode::OK, "the positive control");
 
     let canary = Canary::new().await;
     for url in [
         canary.url("/a.ts"),
         canary.url("/a.ts").replace("127.0.0.1", "2130706433"),
-        canary.url("/a.ts").replace("127.0.0.1", "[::ffff:127.0.0.1]"),
+        canary
+            .url("/a.ts")
+            .replace("127.0.0.1", "[::ffff:127.0.0.1]"),
         "http://169.254.169.254/latest/meta-data".to_owned(),
     ] {
         for kind in [Kind::Segment, Kind::Playlist, Kind::Key] {
             let (status, code) = code(&house, &sealed(&house, kind, &url)).await;
-            assert_eq!((status, code.as_str()), (StatusCode::FORBIDDEN, "address_denied"), "{url} {kind:?}");
+            assert_eq!(
+                (status, code.as_str()),
+                (StatusCode::FORBIDDEN, "address_denied"),
+                "{url} {kind:?}"
+            );
         }
     }
     // Whether a resolver knows the absolute name "localhost." is its business.
     let by_name = canary.url("/a.ts").replace("127.0.0.1", "localhost");
     let (_, code) = code(&house, &sealed(&house, Kind::Segment, &by_name)).await;
-    assert!(["address_denied", "upstream_dns"].contains(&code.as_str()), "{code}");
+    assert!(
+        ["address_denied", "upstream_dns"].contains(&code.as_str()),
+        "{code}"
+    );
     assert!(canary.is_untouched());
 }
 
@@ -110,15 +141,33 @@ async fn a_redirect_to_a_denied_address_is_refused_at_that_hop() {
             .route("/a.ts", get(async || packets()))
             .route("/fine", get(async || Redirect::temporary("/a.ts")))
             .route("/trap", get(async move || Redirect::temporary(&target)))
-            .route("/scheme", get(async || Redirect::temporary("file:///etc/passwd")))
+            .route(
+                "/scheme",
+                get(async || Redirect::temporary("file:///etc/passwd")),
+            )
             .route("/loop", get(async || Redirect::temporary("/loop"))),
     )
     .await;
-    let ask = async |path: &str| code(&house, &sealed(&house, Kind::Segment, &format!("{good}{path}"))).await;
+    let ask = async |path: &str| {
+        code(
+            &house,
+            &sealed(&house, Kind::Segment, &format!("{good}{path}")),
+        )
+        .await
+    };
     assert_eq!(ask("/fine").await.0, StatusCode::OK, "the positive control");
-    assert_eq!(ask("/trap").await, (StatusCode::FORBIDDEN, "address_denied".into()));
-    assert_eq!(ask("/scheme").await, (StatusCode::FORBIDDEN, "scheme_denied".into()));
-    assert_eq!(ask("/loop").await, (StatusCode::BAD_GATEWAY, "upstream_redirects".into()));
+    assert_eq!(
+        ask("/trap").await,
+        (StatusCode::FORBIDDEN, "address_denied".into())
+    );
+    assert_eq!(
+        ask("/scheme").await,
+        (StatusCode::FORBIDDEN, "scheme_denied".into())
+    );
+    assert_eq!(
+        ask("/loop").await,
+        (StatusCode::BAD_GATEWAY, "upstream_redirects".into())
+    );
     assert!(canary.is_untouched());
 }
 
@@ -126,12 +175,24 @@ async fn a_redirect_to_a_denied_address_is_refused_at_that_hop() {
 async fn a_playlist_cannot_lead_to_a_denied_address() {
     let house = House::empty("").await;
     let canary = Canary::new().await;
-    let text = format!("#EXTM3U\n#EXT-X-TARGETDURATION:2\n#EXTINF:2,\n{}\n", canary.url("/a.ts"));
+    let text = format!(
+        "#EXTM3U\n#EXT-X-TARGETDURATION:2\n#EXTINF:2,\n{}\n",
+        canary.url("/a.ts")
+    );
     let good = origin(Router::new().route("/live.m3u8", get(async move || text))).await;
-    let playlist = house.text(&sealed(&house, Kind::Playlist, &format!("{good}/live.m3u8"))).await;
+    let playlist = house
+        .text(&sealed(
+            &house,
+            Kind::Playlist,
+            &format!("{good}/live.m3u8"),
+        ))
+        .await;
     assert!(!playlist.contains("127.0.0.1"), "{playlist}");
     let (status, code) = code(&house, &uri_lines(&playlist)[0]).await;
-    assert_eq!((status, code.as_str()), (StatusCode::FORBIDDEN, "address_denied"));
+    assert_eq!(
+        (status, code.as_str()),
+        (StatusCode::FORBIDDEN, "address_denied")
+    );
     assert!(canary.is_untouched());
 }
 
@@ -145,10 +206,20 @@ async fn markup_is_never_served_from_our_address() {
             .route("/live.m3u8", get(async || "<html>sorry</html>")),
     )
     .await;
-    let ask = async |kind, path: &str| code(&house, &sealed(&house, kind, &format!("{good}{path}"))).await;
-    assert_eq!(ask(Kind::Segment, "/a.ts").await, (StatusCode::BAD_GATEWAY, "upstream_not_media".into()));
-    assert_eq!(ask(Kind::Playlist, "/live.m3u8").await, (StatusCode::BAD_GATEWAY, "upstream_not_a_playlist".into()));
+    let ask = async |kind, path: &str| {
+        code(&house, &sealed(&house, kind, &format!("{good}{path}"))).await
+    };
+    assert_eq!(
+        ask(Kind::Segment, "/a.ts").await,
+        (StatusCode::BAD_GATEWAY, "upstream_not_media".into())
+    );
+    assert_eq!(
+        ask(Kind::Playlist, "/live.m3u8").await,
+        (StatusCode::BAD_GATEWAY, "upstream_not_a_playlist".into())
+    );
     // A playlist under a segment's name is rewritten like any other.
-    let playlist = house.text(&sealed(&house, Kind::Segment, &format!("{good}/b.ts"))).await;
+    let playlist = house
+        .text(&sealed(&house, Kind::Segment, &format!("{good}/b.ts")))
+        .await;
     assert!(uri_lines(&playlist)[0].starts_with("/relay/"), "{playlist}");
 }

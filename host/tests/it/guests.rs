@@ -22,12 +22,19 @@ pub(crate) const NOT_FOUND: &str = "i32.const 512";
 pub(crate) const EMPTY: &str = "i32.const 640";
 pub(crate) const LOOP_FOREVER: &str = "loop $l br $l end unreachable";
 /// Grows memory until it is refused, then traps as a Rust guest would.
-pub(crate) const ALLOCATE: &str = "loop $l i32.const 16 memory.grow i32.const -1 i32.ne br_if $l end unreachable";
+pub(crate) const ALLOCATE: &str =
+    "loop $l i32.const 16 memory.grow i32.const -1 i32.ne br_if $l end unreachable";
 pub(crate) const TRAP: &str = "unreachable";
 
 impl Default for Guest {
     fn default() -> Self {
-        Self { key: "site-a", version: "9.9.9", extract: EMPTY, probe: EMPTY, describe: "" }
+        Self {
+            key: "site-a",
+            version: "9.9.9",
+            extract: EMPTY,
+            probe: EMPTY,
+            describe: "",
+        }
     }
 }
 
@@ -41,27 +48,51 @@ impl Guest {
         let world = resolve.select_world(&[package], Some("extractor")).unwrap();
         let mut core = wat::parse_str(module).unwrap();
         embed_component_metadata(&mut core, &resolve, world, StringEncoding::UTF8).unwrap();
-        ComponentEncoder::default().module(&core).unwrap().validate(true).encode().unwrap()
+        ComponentEncoder::default()
+            .module(&core)
+            .unwrap()
+            .validate(true)
+            .encode()
+            .unwrap()
     }
 
     /// Memory: the record of `describe` at 0 (canonical ABI: three strings,
     /// option, list, option, list, option), texts from 256, results from 512.
     fn module(&self) -> String {
-        let Self { key, version, extract, probe, describe } = self;
+        let Self {
+            key,
+            version,
+            extract,
+            probe,
+            describe,
+        } = self;
         let word = |n: usize| {
             let bytes = u32::try_from(n).unwrap().to_le_bytes();
-            bytes.iter().map(|b| format!("\\{b:02x}")).collect::<String>()
+            bytes
+                .iter()
+                .map(|b| format!("\\{b:02x}"))
+                .collect::<String>()
         };
         let (key_at, version_at) = (256, 256 + key.len());
         let record = [
-            word(key_at), word(key.len()),         // key
-            word(key_at), word(key.len()),         // name
-            word(version_at), word(version.len()), // version
-            word(0), word(0), word(0),             // homepage: none
-            word(0), word(0),                      // allowed-hosts: []
-            word(0), word(0), word(0),             // config-schema: none
-            word(0), word(0),                      // secrets: []
-            word(0), word(0),                      // refresh-after: none
+            word(key_at),
+            word(key.len()), // key
+            word(key_at),
+            word(key.len()), // name
+            word(version_at),
+            word(version.len()), // version
+            word(0),
+            word(0),
+            word(0), // homepage: none
+            word(0),
+            word(0), // allowed-hosts: []
+            word(0),
+            word(0),
+            word(0), // config-schema: none
+            word(0),
+            word(0), // secrets: []
+            word(0),
+            word(0), // refresh-after: none
         ]
         .concat();
         let extraction = "f1-streams:extractor/extraction@1.0.0";

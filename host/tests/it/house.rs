@@ -1,6 +1,5 @@
 //! One running service with its own testbed, directories and client.
 
-use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
@@ -19,7 +18,6 @@ pub(crate) const POLL: Duration = Duration::from_millis(300);
 pub(crate) struct House {
     pub(crate) testbed: Testbed,
     pub(crate) base: String,
-    pub(crate) address: SocketAddr,
     pub(crate) token: String,
     pub(crate) client: Client,
     pub(crate) dir: tempfile::TempDir,
@@ -30,7 +28,11 @@ pub(crate) struct House {
 /// The plugin as `cargo xtask build-plugins` made it: what ships is tested.
 pub(crate) fn site_a_wasm() -> PathBuf {
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../target/plugins/site-a.wasm");
-    assert!(path.exists(), "{} is missing: run `cargo xtask build-plugins`", path.display());
+    assert!(
+        path.exists(),
+        "{} is missing: run `cargo xtask build-plugins`",
+        path.display()
+    );
     path
 }
 
@@ -56,7 +58,9 @@ impl House {
     }
 
     async fn open(testbed: Testbed, dir: tempfile::TempDir, extra: &str) -> Self {
-        let config = Config::from_toml(&Self::toml(&testbed, extra), dir.path()).unwrap().config;
+        let config = Config::from_toml(&Self::toml(&testbed, extra), dir.path())
+            .unwrap()
+            .config;
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap();
         let app = App::build(config, address).unwrap();
@@ -64,10 +68,23 @@ impl House {
         let shutdown = stop.clone().cancelled_owned();
         let task = tokio::spawn(app.run(listener, None, shutdown));
         // Not there where the admin is off.
-        let token = std::fs::read_to_string(dir.path().join("data/admin.token")).unwrap_or_default();
+        let token =
+            std::fs::read_to_string(dir.path().join("data/admin.token")).unwrap_or_default();
         let token = token.trim().to_owned();
-        let client = Client::builder().no_proxy().redirect(reqwest::redirect::Policy::none()).build().unwrap();
-        Self { testbed, base: format!("http://{address}"), address, token, client, dir, stop, task: Some(task) }
+        let client = Client::builder()
+            .no_proxy()
+            .redirect(reqwest::redirect::Policy::none())
+            .build()
+            .unwrap();
+        Self {
+            testbed,
+            base: format!("http://{address}"),
+            token,
+            client,
+            dir,
+            stop,
+            task: Some(task),
+        }
     }
 
     /// What this house runs on.
@@ -77,7 +94,11 @@ impl House {
 
     fn toml(testbed: &Testbed, extra: &str) -> String {
         let info = testbed.info();
-        let hosts: String = info.hosts.iter().map(|(name, ip)| format!("\"{name}\" = \"{ip}\"\n")).collect();
+        let hosts: String = info
+            .hosts
+            .iter()
+            .map(|(name, ip)| format!("\"{name}\" = \"{ip}\"\n"))
+            .collect();
         format!(
             r#"
                 {extra}
@@ -128,8 +149,14 @@ impl House {
     pub(crate) fn add_site(&self, key: &str, event_path: &str) {
         let base = &self.testbed.info().site_a;
         let port = |name: &str| {
-            let url = if name == "cdn" { self.testbed.info().cdn.clone() } else { String::new() };
-            url.rsplit_once(':').map(|(_, port)| port.to_owned()).unwrap_or_default()
+            let url = if name == "cdn" {
+                self.testbed.info().cdn.clone()
+            } else {
+                String::new()
+            };
+            url.rsplit_once(':')
+                .map(|(_, port)| port.to_owned())
+                .unwrap_or_default()
         };
         let cdn = port("cdn");
         // The redirecting hosts' ports are not told apart: grant each name on all.
@@ -162,7 +189,11 @@ impl House {
 
     /// A GET of a path of the service.
     pub(crate) async fn get(&self, path: &str) -> reqwest::Response {
-        self.client.get(format!("{}{path}", self.base)).send().await.unwrap()
+        self.client
+            .get(format!("{}{path}", self.base))
+            .send()
+            .await
+            .unwrap()
     }
 
     pub(crate) async fn text(&self, path: &str) -> String {
@@ -177,20 +208,37 @@ impl House {
 
     /// A request with the admin's token.
     pub(crate) async fn admin(&self, method: Method, path: &str) -> Value {
-        let request = self.client.request(method, format!("{}{path}", self.base)).bearer_auth(&self.token);
+        let request = self
+            .client
+            .request(method, format!("{}{path}", self.base))
+            .bearer_auth(&self.token);
         let response = request.send().await.unwrap();
-        assert!(response.status().is_success(), "{path}: {}", response.status());
+        assert!(
+            response.status().is_success(),
+            "{path}: {}",
+            response.status()
+        );
         serde_json::from_slice(&response.bytes().await.unwrap()).unwrap()
     }
 
     /// One plugin as the admin sees it.
     pub(crate) async fn plugin_status(&self, key: &str) -> Value {
         let all = self.admin(Method::GET, "/api/admin/plugins").await;
-        all["plugins"].as_array().unwrap().iter().find(|p| p["key"] == key).cloned().unwrap_or_default()
+        all["plugins"]
+            .as_array()
+            .unwrap()
+            .iter()
+            .find(|p| p["key"] == key)
+            .cloned()
+            .unwrap_or_default()
     }
 
     /// Asks again until `done` answers, for at most 20 s.
-    pub(crate) async fn wait<T>(&self, what: &str, mut done: impl AsyncFnMut(&Self) -> Option<T>) -> T {
+    pub(crate) async fn wait<T>(
+        &self,
+        what: &str,
+        mut done: impl AsyncFnMut(&Self) -> Option<T>,
+    ) -> T {
         let began = Instant::now();
         loop {
             if let Some(value) = done(self).await {
@@ -208,7 +256,12 @@ impl House {
     pub(crate) async fn stream(&self) -> Value {
         self.wait("a stream that is up", async |house| {
             let list = house.json("/api/streams").await;
-            list["streams"].as_array().unwrap().iter().find(|s| s["state"] == "up").cloned()
+            list["streams"]
+                .as_array()
+                .unwrap()
+                .iter()
+                .find(|s| s["state"] == "up")
+                .cloned()
         })
         .await
     }
@@ -235,5 +288,9 @@ impl Drop for House {
 
 /// Lines of a playlist that are URIs.
 pub(crate) fn uri_lines(playlist: &str) -> Vec<String> {
-    playlist.lines().filter(|line| !line.is_empty() && !line.starts_with('#')).map(str::to_owned).collect()
+    playlist
+        .lines()
+        .filter(|line| !line.is_empty() && !line.starts_with('#'))
+        .map(str::to_owned)
+        .collect()
 }

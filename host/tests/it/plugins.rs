@@ -48,7 +48,10 @@ async fn a_dropped_file_is_live_within_two_polls_and_a_player_plays_on() {
     let (status, took) = after;
     assert!(took < 2 * DEFAULT_POLL, "{took:?}");
     assert!(status["generation"].as_u64() > before["generation"].as_u64());
-    assert!(longest < Duration::from_secs(2), "a player waited {longest:?}");
+    assert!(
+        longest < Duration::from_secs(2),
+        "a player waited {longest:?}"
+    );
     house
         .wait("the new generation to prove itself", async |house| {
             (house.plugin_status("site-a").await["state"] == "live").then_some(())
@@ -63,20 +66,71 @@ async fn each_kind_of_broken_file_is_a_typed_error_and_the_last_good_version_ser
     let good = house.plugin_status("site-a").await["digest"].clone();
     let guest = |guest: Guest| guest.component();
     let core_module = wat::parse_str("(module)").unwrap();
-    let unknown_import = wat::parse_str(r#"(component (import "wasi:sockets/tcp@0.2.0" (instance)))"#).unwrap();
+    let unknown_import =
+        wat::parse_str(r#"(component (import "wasi:sockets/tcp@0.2.0" (instance)))"#).unwrap();
     let cases: Vec<(&str, Vec<u8>)> = vec![
-        ("format", (0..4096u32).map(|n| (n.wrapping_mul(2_654_435_761) >> 13) as u8).collect()),
+        (
+            "format",
+            (0..4096u32)
+                .map(|n| (n.wrapping_mul(2_654_435_761) >> 13) as u8)
+                .collect(),
+        ),
         ("format", Vec::new()),
         ("format", core_module),
-        ("compile", std::fs::read(site_a_wasm()).unwrap()[..20_000].to_vec()),
+        (
+            "compile",
+            std::fs::read(site_a_wasm()).unwrap()[..20_000].to_vec(),
+        ),
         ("contract", unknown_import),
-        ("key", guest(Guest { key: "other", ..Guest::default() })),
-        ("impure", guest(Guest { describe: "call $now drop", ..Guest::default() })),
-        ("deadline", guest(Guest { describe: LOOP_FOREVER, ..Guest::default() })),
-        ("trap", guest(Guest { probe: TRAP, ..Guest::default() })),
-        ("deadline", guest(Guest { extract: LOOP_FOREVER, ..Guest::default() })),
-        ("memory", guest(Guest { extract: ALLOCATE, ..Guest::default() })),
-        ("trap", guest(Guest { extract: TRAP, ..Guest::default() })),
+        (
+            "key",
+            guest(Guest {
+                key: "other",
+                ..Guest::default()
+            }),
+        ),
+        (
+            "impure",
+            guest(Guest {
+                describe: "call $now drop",
+                ..Guest::default()
+            }),
+        ),
+        (
+            "deadline",
+            guest(Guest {
+                describe: LOOP_FOREVER,
+                ..Guest::default()
+            }),
+        ),
+        (
+            "trap",
+            guest(Guest {
+                probe: TRAP,
+                ..Guest::default()
+            }),
+        ),
+        (
+            "deadline",
+            guest(Guest {
+                extract: LOOP_FOREVER,
+                ..Guest::default()
+            }),
+        ),
+        (
+            "memory",
+            guest(Guest {
+                extract: ALLOCATE,
+                ..Guest::default()
+            }),
+        ),
+        (
+            "trap",
+            guest(Guest {
+                extract: TRAP,
+                ..Guest::default()
+            }),
+        ),
     ];
     for (code, bytes) in cases {
         house.drop_plugin("site-a", &bytes);
@@ -89,12 +143,17 @@ async fn each_kind_of_broken_file_is_a_typed_error_and_the_last_good_version_ser
             .await;
         assert!(!status["error"]["message"].as_str().unwrap().is_empty());
         let list = house.json("/api/streams").await;
-        assert_eq!(list["streams"][0]["id"], "site-a.main", "{code}: the stream is still listed");
+        assert_eq!(
+            list["streams"][0]["id"], "site-a.main",
+            "{code}: the stream is still listed"
+        );
         // Clears the error, so that the next case is seen by itself.
         house.drop_plugin("site-a", &std::fs::read(site_a_wasm()).unwrap());
         house
             .wait("the error to be over", async |house| {
-                house.plugin_status("site-a").await["error"].is_null().then_some(())
+                house.plugin_status("site-a").await["error"]
+                    .is_null()
+                    .then_some(())
             })
             .await;
     }
@@ -103,16 +162,42 @@ async fn each_kind_of_broken_file_is_a_typed_error_and_the_last_good_version_ser
 #[tokio::test(flavor = "multi_thread")]
 async fn a_broken_plugin_disturbs_no_other() {
     let house = House::start().await;
-    house.drop_plugin("looper", &Guest { key: "looper", extract: LOOP_FOREVER, ..Guest::default() }.component());
-    house.drop_plugin("eater", &Guest { key: "eater", extract: ALLOCATE, ..Guest::default() }.component());
-    house.drop_plugin("absent", &Guest { key: "absent", extract: NOT_FOUND, ..Guest::default() }.component());
+    house.drop_plugin(
+        "looper",
+        &Guest {
+            key: "looper",
+            extract: LOOP_FOREVER,
+            ..Guest::default()
+        }
+        .component(),
+    );
+    house.drop_plugin(
+        "eater",
+        &Guest {
+            key: "eater",
+            extract: ALLOCATE,
+            ..Guest::default()
+        }
+        .component(),
+    );
+    house.drop_plugin(
+        "absent",
+        &Guest {
+            key: "absent",
+            extract: NOT_FOUND,
+            ..Guest::default()
+        }
+        .component(),
+    );
     error(&house, "looper", "deadline").await;
     error(&house, "eater", "memory").await;
     house.stream().await;
     let absent = house
         .wait("the third to run", async |house| {
             let status = house.plugin_status("absent").await;
-            status["sites"][0]["last_run"]["outcome"].as_str().map(str::to_owned)
+            status["sites"][0]["last_run"]["outcome"]
+                .as_str()
+                .map(str::to_owned)
         })
         .await;
     assert_eq!(absent, "not_found");
@@ -141,8 +226,19 @@ async fn the_last_good_version_serves_after_a_restart_with_a_broken_file() {
 async fn a_vanished_directory_unloads_nothing_and_a_removed_file_does() {
     let house = House::start().await;
     house.stream().await;
-    house.drop_plugin("second", &Guest { key: "second", ..Guest::default() }.component());
-    house.wait("the second plugin", async |h| h.plugin_status("second").await["generation"].as_u64()).await;
+    house.drop_plugin(
+        "second",
+        &Guest {
+            key: "second",
+            ..Guest::default()
+        }
+        .component(),
+    );
+    house
+        .wait("the second plugin", async |h| {
+            h.plugin_status("second").await["generation"].as_u64()
+        })
+        .await;
     let plugins = house.dir.path().join("data/plugins");
     let away = house.dir.path().join("data/away");
     std::fs::rename(&plugins, &away).unwrap();
@@ -169,7 +265,9 @@ async fn a_vanished_directory_unloads_nothing_and_a_removed_file_does() {
 async fn reload_by_the_admin_makes_a_new_generation() {
     let house = House::start().await;
     house.stream().await;
-    let before = house.plugin_status("site-a").await["generation"].as_u64().unwrap();
+    let before = house.plugin_status("site-a").await["generation"]
+        .as_u64()
+        .unwrap();
     house.admin(Method::POST, "/api/admin/plugins/reload").await;
     house
         .wait("the next generation", async |house| {

@@ -14,7 +14,11 @@ fn sources(dir: &Path, found: &mut Vec<(String, String)>) {
         if path.is_dir() {
             sources(&path, found);
         } else if path.extension().is_some_and(|e| e == "rs") {
-            let name = path.strip_prefix(&root).unwrap().to_string_lossy().into_owned();
+            let name = path
+                .strip_prefix(&root)
+                .unwrap()
+                .to_string_lossy()
+                .into_owned();
             found.push((name, code(&fs::read_to_string(&path).unwrap())));
         }
     }
@@ -23,13 +27,18 @@ fn sources(dir: &Path, found: &mut Vec<(String, String)>) {
 /// Without comments and without tests.
 fn code(text: &str) -> String {
     let text = text.split("mod tests {").next().unwrap();
-    let lines = text.lines().map(|line| line.split("//").next().unwrap_or_default());
+    let lines = text
+        .lines()
+        .map(|line| line.split("//").next().unwrap_or_default());
     lines.collect::<Vec<_>>().join("\n")
 }
 
 fn all() -> Vec<(String, String)> {
     let mut found = Vec::new();
-    sources(&Path::new(env!("CARGO_MANIFEST_DIR")).join("src"), &mut found);
+    sources(
+        &Path::new(env!("CARGO_MANIFEST_DIR")).join("src"),
+        &mut found,
+    );
     assert!(found.len() > 40, "the sources were found");
     found
 }
@@ -42,11 +51,16 @@ fn room(file: &str) -> &str {
 fn only_in(rooms: &[&str], word: &str) {
     let files = all();
     assert!(
-        files.iter().any(|(file, text)| rooms.contains(&room(file)) && text.contains(word)),
+        files
+            .iter()
+            .any(|(file, text)| rooms.contains(&room(file)) && text.contains(word)),
         "{word} is not even in {rooms:?}: this rule watches nothing"
     );
     for (file, text) in files {
-        assert!(rooms.contains(&room(&file)) || !text.contains(word), "{file} has {word}: only {rooms:?} may");
+        assert!(
+            rooms.contains(&room(&file)) || !text.contains(word),
+            "{file} has {word}: only {rooms:?} may"
+        );
     }
 }
 
@@ -77,7 +91,10 @@ fn only_the_clock_reads_the_time_of_day() {
 #[test]
 fn precompiled_code_is_never_loaded() {
     for (file, text) in all() {
-        assert!(!text.contains("deserialize_file") && !text.contains("Component::deserialize"), "{file}");
+        assert!(
+            !text.contains("deserialize_file") && !text.contains("Component::deserialize"),
+            "{file}"
+        );
     }
 }
 
@@ -97,13 +114,40 @@ fn dependencies_point_downwards_only() {
         ("answer", &["net"]),
         ("plugins", &["clock", "config", "files", "metrics", "net"]),
         ("catalog", &["clock", "net", "plugins"]),
-        ("health", &["catalog", "clock", "config", "media", "net", "playlist", "plugins"]),
-        ("extraction", &["catalog", "clock", "config", "health", "metrics", "net", "plugins"]),
-        ("proxy", &["answer", "catalog", "clock", "config", "files", "media", "metrics", "net", "playlist", "plugins"]),
+        (
+            "health",
+            &[
+                "catalog", "clock", "config", "media", "net", "playlist", "plugins",
+            ],
+        ),
+        (
+            "extraction",
+            &[
+                "catalog", "clock", "config", "health", "metrics", "net", "plugins",
+            ],
+        ),
+        (
+            "proxy",
+            &[
+                "answer", "catalog", "clock", "config", "files", "media", "metrics", "net",
+                "playlist", "plugins",
+            ],
+        ),
         ("server", &["answer", "config", "metrics"]),
         (
             "api",
-            &["answer", "catalog", "clock", "config", "extraction", "files", "plugins", "proxy", "schedule", "server"],
+            &[
+                "answer",
+                "catalog",
+                "clock",
+                "config",
+                "extraction",
+                "files",
+                "plugins",
+                "proxy",
+                "schedule",
+                "server",
+            ],
         ),
     ];
     for (file, text) in all() {
@@ -112,10 +156,19 @@ fn dependencies_point_downwards_only() {
         if matches!(from, "app" | "cli" | "lib" | "main") {
             continue;
         }
-        let (_, may) = allowed.iter().find(|(name, _)| *name == from).unwrap_or_else(|| panic!("a new room: {from}"));
+        let (_, may) = allowed
+            .iter()
+            .find(|(name, _)| *name == from)
+            .unwrap_or_else(|| panic!("a new room: {from}"));
         for used in text.split("crate::").skip(1) {
-            let to: String = used.chars().take_while(|c| c.is_alphanumeric() || *c == '_').collect();
-            assert!(to == from || may.contains(&to.as_str()), "{file}: {from} uses {to}");
+            let to: String = used
+                .chars()
+                .take_while(|c| c.is_alphanumeric() || *c == '_')
+                .collect();
+            assert!(
+                to == from || may.contains(&to.as_str()),
+                "{file}: {from} uses {to}"
+            );
         }
     }
 }

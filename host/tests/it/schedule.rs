@@ -9,7 +9,10 @@ use crate::house::House;
 async fn the_schedule_is_there_before_the_first_poll_and_replaced_by_it() {
     let house = House::empty("").await;
     let first = house.json("/api/schedule").await;
-    assert!(!first["events"].as_array().unwrap().is_empty(), "the bundled season");
+    assert!(
+        !first["events"].as_array().unwrap().is_empty(),
+        "the bundled season"
+    );
     let polled = house
         .wait("the first poll", async |house| {
             let now = house.json("/api/schedule").await;
@@ -18,9 +21,21 @@ async fn the_schedule_is_there_before_the_first_poll_and_replaced_by_it() {
         .await;
     assert_eq!(polled["stale"], false);
     let events = polled["events"].as_array().unwrap();
-    let states = events.iter().flat_map(|event| event["sessions"].as_array().unwrap()).map(|s| &s["state"]);
-    assert!(states.into_iter().any(|state| state == "live"), "the testbed has a session live now");
-    assert!(house.testbed.log().iter().any(|request| request.role == Role::Schedule));
+    let states = events
+        .iter()
+        .flat_map(|event| event["sessions"].as_array().unwrap())
+        .map(|s| &s["state"]);
+    assert!(
+        states.into_iter().any(|state| state == "live"),
+        "the testbed has a session live now"
+    );
+    assert!(
+        house
+            .testbed
+            .log()
+            .iter()
+            .any(|request| request.role == Role::Schedule)
+    );
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -33,7 +48,9 @@ async fn the_schedule_survives_a_restart_and_a_source_that_is_down() {
         })
         .await;
     let file = house.dir.path().join("data/schedule.json");
-    house.wait("the file", async |_| file.exists().then_some(())).await;
+    house
+        .wait("the file", async |_| file.exists().then_some(()))
+        .await;
     let house = house.restart().await;
     house.testbed.set_faults(Faults {
         schedule_status: Some(StatusCode::UNAUTHORIZED),
@@ -53,7 +70,9 @@ async fn reading_the_schedule_asks_no_source() {
     let house = House::empty("").await;
     house
         .wait("the first poll", async |house| {
-            house.json("/api/schedule").await["fetched_at"].is_string().then_some(())
+            house.json("/api/schedule").await["fetched_at"]
+                .is_string()
+                .then_some(())
         })
         .await;
     house.testbed.clear_log();

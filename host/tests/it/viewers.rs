@@ -22,7 +22,9 @@ async fn reading_streams_reaches_no_site_and_takes_no_time() {
     }
     assert_eq!(house.testbed.log_len(), 0, "{:?}", house.testbed.log());
     times.sort();
-    eprintln!("median of 200 answers: {:?}", times[100]);
+    // A hundred times the promise's median, so that a busy machine passes and
+    // an answer that waits for anything does not.
+    assert!(times[100].as_millis() < 500, "{:?}", times[100]);
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -31,18 +33,30 @@ async fn a_refresh_runs_the_site_in_the_background_and_is_rate_limited() {
     house.stream().await;
     let runs = |house: &House| {
         let log = house.testbed.log();
-        log.iter().filter(|request| request.path.starts_with("/event/live")).count()
+        log.iter()
+            .filter(|request| request.path.starts_with("/event/live"))
+            .count()
     };
     let before = runs(&house);
     let mut queued = 0;
     for _ in 0..20 {
-        let response = house.client.post(format!("{}/api/streams/refresh", house.base)).send().await.unwrap();
+        let response = house
+            .client
+            .post(format!("{}/api/streams/refresh", house.base))
+            .send()
+            .await
+            .unwrap();
         assert_eq!(response.status(), StatusCode::ACCEPTED);
-        let body: serde_json::Value = serde_json::from_slice(&response.bytes().await.unwrap()).unwrap();
+        let body: serde_json::Value =
+            serde_json::from_slice(&response.bytes().await.unwrap()).unwrap();
         queued += u32::from(body["queued"] == true);
     }
     assert_eq!(queued, 1, "one within the cooldown");
-    house.wait("the run", async |house| (runs(house) > before).then_some(())).await;
+    house
+        .wait("the run", async |house| {
+            (runs(house) > before).then_some(())
+        })
+        .await;
     tokio::time::sleep(std::time::Duration::from_millis(500)).await;
     assert_eq!(runs(&house), before + 1);
 }
@@ -53,13 +67,26 @@ async fn only_what_was_handed_out_opens() {
     let (variant, _) = house.variant().await;
     let segment = house.segments().await.pop().unwrap();
     for good in [&variant, &segment] {
-        assert_eq!(house.get(good).await.status(), StatusCode::OK, "the positive control");
+        assert_eq!(
+            house.get(good).await.status(),
+            StatusCode::OK,
+            "the positive control"
+        );
     }
     let (path, token) = segment.split_once("?url=").unwrap();
     let (variant_path, variant_token) = variant.split_once("?url=").unwrap();
     // Without the name in the path a link opens, too.
-    assert_eq!(house.get(&format!("/relay?url={token}")).await.status(), StatusCode::OK);
-    assert_eq!(house.get(&format!("/proxy?url={variant_token}")).await.status(), StatusCode::OK);
+    assert_eq!(
+        house.get(&format!("/relay?url={token}")).await.status(),
+        StatusCode::OK
+    );
+    assert_eq!(
+        house
+            .get(&format!("/proxy?url={variant_token}"))
+            .await
+            .status(),
+        StatusCode::OK
+    );
 
     let flipped = |at: usize| {
         let mut text = token.as_bytes().to_vec();
@@ -100,7 +127,11 @@ async fn only_what_was_handed_out_opens() {
         bodies.insert(response.text().await.unwrap());
     }
     assert_eq!(bodies.len(), 1, "every refusal looks the same: {bodies:?}");
-    assert_eq!(house.testbed.log_len(), 0, "nothing was fetched for any of them");
+    assert_eq!(
+        house.testbed.log_len(),
+        0,
+        "nothing was fetched for any of them"
+    );
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -114,11 +145,17 @@ async fn an_address_that_the_guard_denies_is_refused_and_seen_by_the_admin() {
         let refused = house
             .wait("the refusal", async |house| {
                 let status = house.plugin_status("site-a").await;
-                status["sites"][0]["last_run"]["refused"].as_array().filter(|r| !r.is_empty()).cloned()
+                status["sites"][0]["last_run"]["refused"]
+                    .as_array()
+                    .filter(|r| !r.is_empty())
+                    .cloned()
             })
             .await;
         assert_eq!(refused[0]["code"], "address_denied");
-        assert!(refused[0]["message"].as_str().unwrap().contains(host), "{refused:?}");
+        assert!(
+            refused[0]["message"].as_str().unwrap().contains(host),
+            "{refused:?}"
+        );
         let list = house.json("/api/streams").await;
         assert_eq!(list["streams"].as_array().unwrap().len(), 0, "never listed");
     }
@@ -147,16 +184,27 @@ async fn a_sites_trouble_has_a_name() {
 async fn a_failing_site_keeps_its_last_good_list() {
     let house = House::start().await;
     house.stream().await;
-    let faults = f1_streams_testbed::Faults { site_status: Some(StatusCode::INTERNAL_SERVER_ERROR), ..Default::default() };
+    let faults = f1_streams_testbed::Faults {
+        site_status: Some(StatusCode::INTERNAL_SERVER_ERROR),
+        ..Default::default()
+    };
     house.testbed.set_faults(faults);
-    house.client.post(format!("{}/api/streams/refresh", house.base)).send().await.unwrap();
+    house
+        .client
+        .post(format!("{}/api/streams/refresh", house.base))
+        .send()
+        .await
+        .unwrap();
     house
         .wait("the failed run", async |house| {
             let status = house.plugin_status("site-a").await;
             (status["sites"][0]["last_run"]["outcome"] != "ok").then_some(())
         })
         .await;
-    assert_eq!(house.json("/api/streams").await["streams"][0]["id"], "site-a.main");
+    assert_eq!(
+        house.json("/api/streams").await["streams"][0]["id"],
+        "site-a.main"
+    );
     house.segments().await;
 }
 
@@ -170,14 +218,35 @@ async fn the_admin_needs_the_token_and_nothing_else_opens_it() {
             Some(token) => request.bearer_auth(token),
             None => request,
         };
-        assert_eq!(request.send().await.unwrap().status(), StatusCode::UNAUTHORIZED);
+        assert_eq!(
+            request.send().await.unwrap().status(),
+            StatusCode::UNAUTHORIZED
+        );
     }
-    let in_query = house.client.get(format!("{url}?token={}", house.token)).send().await.unwrap();
+    let in_query = house
+        .client
+        .get(format!("{url}?token={}", house.token))
+        .send()
+        .await
+        .unwrap();
     assert_eq!(in_query.status(), StatusCode::UNAUTHORIZED);
-    assert_eq!(house.client.get(&url).bearer_auth(&house.token).send().await.unwrap().status(), StatusCode::OK);
+    assert_eq!(
+        house
+            .client
+            .get(&url)
+            .bearer_auth(&house.token)
+            .send()
+            .await
+            .unwrap()
+            .status(),
+        StatusCode::OK
+    );
 
     let off = House::empty("[auth]\nadmin_token_file = \"\"").await;
-    let absent = off.client.get(format!("{}/api/admin/plugins", off.base)).bearer_auth(&house.token);
+    let absent = off
+        .client
+        .get(format!("{}/api/admin/plugins", off.base))
+        .bearer_auth(&house.token);
     assert_eq!(absent.send().await.unwrap().status(), StatusCode::NOT_FOUND);
 }
 
@@ -185,14 +254,38 @@ async fn the_admin_needs_the_token_and_nothing_else_opens_it() {
 async fn other_hosts_and_other_sites_pages_are_refused() {
     let house = House::empty("").await;
     let url = format!("{}/api/streams", house.base);
-    let rebound = house.client.get(&url).header("host", "evil.example").send().await.unwrap();
+    let rebound = house
+        .client
+        .get(&url)
+        .header("host", "evil.example")
+        .send()
+        .await
+        .unwrap();
     assert_eq!(rebound.status(), StatusCode::MISDIRECTED_REQUEST);
     let refresh = format!("{}/api/streams/refresh", house.base);
-    let cross = house.client.post(&refresh).header("origin", "http://evil.example").send().await.unwrap();
+    let cross = house
+        .client
+        .post(&refresh)
+        .header("origin", "http://evil.example")
+        .send()
+        .await
+        .unwrap();
     assert_eq!(cross.status(), StatusCode::FORBIDDEN);
-    let fetched = house.client.post(&refresh).header("sec-fetch-site", "cross-site").send().await.unwrap();
+    let fetched = house
+        .client
+        .post(&refresh)
+        .header("sec-fetch-site", "cross-site")
+        .send()
+        .await
+        .unwrap();
     assert_eq!(fetched.status(), StatusCode::FORBIDDEN);
-    let own = house.client.post(&refresh).header("origin", &house.base).send().await.unwrap();
+    let own = house
+        .client
+        .post(&refresh)
+        .header("origin", &house.base)
+        .send()
+        .await
+        .unwrap();
     assert_eq!(own.status(), StatusCode::ACCEPTED);
 }
 
@@ -200,15 +293,37 @@ async fn other_hosts_and_other_sites_pages_are_refused() {
 async fn every_answer_carries_the_headers_that_keep_a_browser_safe() {
     let house = House::start().await;
     let segment = house.segments().await.remove(0);
-    for path in ["/", "/api/streams", "/nothing.js", "/api/nothing", &segment, "/relay?url=x"] {
+    for path in [
+        "/",
+        "/api/streams",
+        "/nothing.js",
+        "/api/nothing",
+        &segment,
+        "/relay?url=x",
+    ] {
         let response = house.get(path).await;
         let headers = response.headers();
         assert_eq!(headers["x-content-type-options"], "nosniff", "{path}");
-        assert!(headers["content-security-policy"].to_str().unwrap().contains("frame-ancestors 'none'"), "{path}");
-        assert!(!headers.contains_key("access-control-allow-origin"), "{path}");
+        assert!(
+            headers["content-security-policy"]
+                .to_str()
+                .unwrap()
+                .contains("frame-ancestors 'none'"),
+            "{path}"
+        );
+        assert!(
+            !headers.contains_key("access-control-allow-origin"),
+            "{path}"
+        );
     }
-    assert_eq!(house.get("/api/nothing").await.status(), StatusCode::NOT_FOUND);
-    assert_eq!(house.get("/nothing.js").await.status(), StatusCode::NOT_FOUND);
+    assert_eq!(
+        house.get("/api/nothing").await.status(),
+        StatusCode::NOT_FOUND
+    );
+    assert_eq!(
+        house.get("/nothing.js").await.status(),
+        StatusCode::NOT_FOUND
+    );
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -216,9 +331,34 @@ async fn the_page_is_in_the_binary() {
     let house = House::empty("").await;
     for path in ["/", "/watch", "/admin"] {
         let response = house.get(path).await;
-        assert_eq!(response.status(), StatusCode::OK, "{path}: was the frontend built?");
-        assert!(response.text().await.unwrap().contains("_app/immutable/"), "{path}");
+        assert_eq!(
+            response.status(),
+            StatusCode::OK,
+            "{path}: was the frontend built?"
+        );
+        assert!(
+            response.text().await.unwrap().contains("_app/immutable/"),
+            "{path}"
+        );
     }
-    let post = house.client.request(Method::POST, format!("{}/watch", house.base)).send().await.unwrap();
+    let page = house.get("/watch").await;
+    let again = house
+        .client
+        .get(format!("{}/watch", house.base))
+        .header("if-none-match", &page.headers()["etag"]);
+    let again = again.send().await.unwrap();
+    assert_eq!(again.status(), StatusCode::NOT_MODIFIED);
+    let policy = "content-security-policy";
+    assert_eq!(
+        again.headers()[policy],
+        page.headers()[policy],
+        "a browser keeps the newest headers"
+    );
+    let post = house
+        .client
+        .request(Method::POST, format!("{}/watch", house.base))
+        .send()
+        .await
+        .unwrap();
     assert_eq!(post.status(), StatusCode::NOT_FOUND);
 }

@@ -118,7 +118,7 @@ fn lines_of_a_site_file() {
         "the client makes it itself",
     );
     check(
-        "headers = { cookie = \"a=b\" }",
+        "headers = { via = \"a\" }",
         "the client makes it itself",
     );
     check("headers = { \"a b\" = \"c\" }", "not a header's name");
@@ -236,6 +236,7 @@ fn patterns_match_whole_origins() {
         ("https://a.test", "https://a.test/x?y", true),
         ("https://A.test:443/", "https://a.test/", true),
         ("https://a.test", "http://a.test/", false),
+        ("https://a.test", "http://a.test:443/", false),
         ("https://a.test", "https://a.test:444/", false),
         ("https://a.test", "https://b.a.test/", false),
         ("https://*.a.test", "https://b.a.test/", true),

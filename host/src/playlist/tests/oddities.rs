@@ -223,3 +223,17 @@ fn limits_are_counted_and_nothing_slips_through_them() {
     let many = check(&format!("#EXT-X-X:{uris}\n"), "");
     assert_eq!(many.problems.count(Problem::ManyUris), 1);
 }
+
+#[test]
+fn a_tag_describes_one_uri() {
+    // Both kinds in one: by the media it is one of media, and what no tag
+    // describes is a segment.
+    let mixed = check(
+        "#EXT-X-STREAM-INF:BANDWIDTH=1\nv\n#EXTINF:1,\ns\n#EXT-X-STREAM-INF:BANDWIDTH=1\nw\nx\n",
+        "#EXT-X-STREAM-INF:BANDWIDTH=1\nVariant!http://up.test/a/b/v\n#EXTINF:1,\nSegment!http://up.test/a/b/s\n\
+         #EXT-X-STREAM-INF:BANDWIDTH=1\nVariant!http://up.test/a/b/w\nSegment!http://up.test/a/b/x\n",
+    );
+    assert_eq!(mixed.kind, Kind::Media);
+    assert_eq!(shown(b"#EXT-X-STREAM-INF:\nv").kind, Kind::Multivariant);
+    assert_eq!(shown(b"").kind, Kind::Media);
+}

@@ -380,9 +380,7 @@ fn what_is_no_season_is_refused() {
 /// They are not part of the project, so nothing relies on this having run.
 #[test]
 fn recorded_answers_where_present() {
-    let beside = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("../../shared/data");
-    let dir =
-        std::env::var_os("F1_STREAMS_RECORDED_SCHEDULES").map_or(beside, std::path::PathBuf::from);
+    let dir = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("../../shared/data");
     let files = std::fs::read_dir(&dir)
         .into_iter()
         .flatten()
