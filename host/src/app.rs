@@ -113,7 +113,12 @@ impl App {
         let catalog = Catalog::new(clock.clone(), config.links.lifetime);
         let registry = Registry::new(clock.clone());
         let loader = Loader::new(host.clone(), registry.clone(), sites.clone(), &config);
-        let checker = Checker::new(config.health.clone(), config.relay.clone(), clock.clone());
+        let checker = Checker::new(
+            config.health.clone(),
+            &config.relay,
+            clock.clone(),
+            metrics.clone(),
+        );
         let parts = extraction::Parts {
             host,
             registry: registry.clone(),
@@ -142,7 +147,12 @@ impl App {
             Ready::default(),
         );
         let (directory, load) = loader
-            .watch(config.plugins_dir(), &config.plugins, stop.clone())
+            .watch(
+                config.plugins_dir(),
+                &config.plugins,
+                stop.clone(),
+                tasks.clone(),
+            )
             .context("the plugins directory cannot be watched")?;
         tasks.spawn(load);
         let parts = api::Parts {
@@ -171,8 +181,8 @@ impl App {
         })
     }
 
-    /// Serves until `shutdown`, then drains: readiness goes first, answers
-    /// under way may finish within `server.drain`.
+    /// Serves until `shutdown`, then drains: answers under way may finish
+    /// within `server.drain`.
     pub async fn run(
         self,
         listener: TcpListener,

@@ -15,6 +15,7 @@ use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
 use axum::{Json, Router};
 use http::StatusCode;
+use http::header::{ALLOW, CONTENT_TYPE};
 use tower_http::catch_panic::CatchPanicLayer;
 use tower_http::limit::RequestBodyLimitLayer;
 use tower_http::timeout::TimeoutLayer;
@@ -132,7 +133,34 @@ pub fn router(parts: Parts, config: &Config, accepted: Accepted) -> Router {
             )
             .into_response()
         }))
+        .layer(axum::middleware::map_response(in_one_shape))
         .layer(axum::middleware::from_fn_with_state(accepted, protect))
+}
+
+/// Errors that a layer or the router made have no body, or text: they get the
+/// shape that all errors have.
+async fn in_one_shape(response: Response) -> Response {
+    let status = response.status();
+    let json = response
+        .headers()
+        .get(CONTENT_TYPE)
+        .is_some_and(|kind| kind == "application/json");
+    if json || !(status.is_client_error() || status.is_server_error()) {
+        return response;
+    }
+    let (code, message) = match status {
+        StatusCode::METHOD_NOT_ALLOWED => ("method_not_allowed", "this route has other methods"),
+        StatusCode::PAYLOAD_TOO_LARGE => {
+            ("too_large", "the request is larger than server.max_body")
+        }
+        StatusCode::SERVICE_UNAVAILABLE => ("timeout", "no answer within server.handler_timeout"),
+        _ => ("bad_request", "this request cannot be understood"),
+    };
+    let mut failure = Failure::new(status, code, message).into_response();
+    if let Some(allow) = response.headers().get(ALLOW) {
+        failure.headers_mut().insert(ALLOW, allow.clone());
+    }
+    failure
 }
 
 async fn schedule(State(schedule): State<Schedule>) -> Response {

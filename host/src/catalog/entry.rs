@@ -80,9 +80,13 @@ impl Entry {
         }
     }
 
-    /// What the checker found, else what the site says.
+    /// What the checker found, else what the site says; if either says that a
+    /// DRM system protects it, it is so.
     pub fn protection(&self) -> Protection {
-        self.health.protection.unwrap_or(self.stream.protection)
+        match (self.stream.protection, self.health.protection) {
+            (Protection::Drm, _) => Protection::Drm,
+            (said, found) => found.unwrap_or(said),
+        }
     }
 
     /// Whether offering it to a viewer makes sense.

@@ -96,6 +96,9 @@ impl Catalog {
 
     /// Replaces everything of `site` in one write.
     pub fn publish(&self, site: &str, entries: Vec<Entry>) {
+        if entries.is_empty() && self.snapshot().of_site(site).is_empty() {
+            return;
+        }
         self.rewrite(|streams| {
             streams.retain(|entry| entry.site != site);
             streams.extend(entries.into_iter().map(Arc::new));

@@ -174,46 +174,47 @@ impl Scheduler {
     /// One site's task: ends when the site is gone, disabled, or at `stop`.
     async fn site(self, key: String, stop: CancellationToken) {
         let inner = &self.0;
+        let parts = &inner.parts;
         let mut refresh = inner.refresh.subscribe();
-        let mut plugins = inner.parts.registry.changes();
+        let mut plugins = parts.registry.changes();
         let mut sites = inner.sites_changed.subscribe();
         let mut failures = 0;
-        loop {
-            let Some(site) = inner.parts.sites.get(&key).filter(|site| site.enabled) else {
-                break;
+        let mut check_at = Instant::now() + inner.health_interval;
+        while let Some(site) = parts.sites.get(&key).filter(|site| site.enabled) {
+            let Some((generation, number)) = parts.registry.current(&site.plugin) else {
+                // Its plugin was taken away, or is not there yet.
+                parts.catalog.publish(&key, Vec::new());
+                tokio::select! {
+                    () = stop.cancelled() => return,
+                    _ = plugins.changed() => {}
+                    _ = sites.changed() => {}
+                }
+                continue;
             };
-            let Some((generation, number)) = inner.parts.registry.current(&site.plugin) else {
-                self.runs_lock().insert(key.clone(), SiteRuns::default());
-                let gone = tokio::select! {
-                    () = stop.cancelled() => break,
-                    _ = plugins.changed() => false,
-                    _ = sites.changed() => false,
-                };
-                if gone { break } else { continue }
-            };
-            let run = {
-                let Ok(_place) = inner.places.acquire().await else {
-                    break;
-                };
-                run::once(&inner.parts, &site, &generation, number, &(inner.hint)()).await
-            };
+            // Asked for during the run means: after it.
+            refresh.mark_unchanged();
+            let run = run::once(
+                parts,
+                &inner.places,
+                &site,
+                &generation,
+                number,
+                &(inner.hint)(),
+            )
+            .await;
             failures = if run.failed() { failures + 1 } else { 0 };
-            let wait = run.wait(&site, failures, &inner.config, inner.parts.clock.now());
+            let wait = run.wait(&site, failures, &inner.config, parts.clock.now());
             let not_before = run.not_before();
             let next = Instant::now() + wait;
-            let next_at = inner.parts.clock.now().checked_add(wait).ok();
-            self.runs_lock().insert(
-                key.clone(),
-                SiteRuns {
-                    last: Some(run.last),
-                    next: next_at,
-                },
-            );
-            refresh.mark_unchanged();
+            let next_at = parts.clock.now().checked_add(wait).ok();
+            let known = SiteRuns {
+                last: Some(run.last),
+                next: next_at,
+            };
+            self.runs_lock().insert(key.clone(), known);
 
             // Until the next run, keep the streams' health fresh.
             loop {
-                let check_at = Instant::now() + inner.health_interval;
                 tokio::select! {
                     () = stop.cancelled() => return,
                     () = tokio::time::sleep_until(next) => break,
@@ -223,24 +224,26 @@ impl Scheduler {
                         _ => break,
                     },
                     _ = plugins.changed() => {
-                        let now = inner.parts.registry.current(&site.plugin).map(|(_, number)| number);
+                        let now = parts.registry.current(&site.plugin).map(|(_, number)| number);
                         if now != Some(number) { break }
                     }
                     _ = sites.changed() => {
-                        let now = inner.parts.sites.get(&key);
+                        let now = parts.sites.get(&key);
                         if now.is_none_or(|now| !Arc::ptr_eq(&now, &site)) { break }
                     }
                     () = tokio::time::sleep_until(check_at) => {
-                        let entries = inner.parts.catalog.snapshot().of_site(&key);
-                        let checked = inner.parts.checker.check_all(entries).await;
-                        inner.parts.catalog.set_health(checked);
+                        let entries = parts.catalog.snapshot().of_site(&key);
+                        let checked = tokio::select! {
+                            () = stop.cancelled() => return,
+                            checked = parts.checker.check_all(entries) => checked,
+                        };
+                        parts.catalog.set_health(checked);
+                        check_at = Instant::now() + inner.health_interval;
                     }
                 }
             }
         }
-        if inner.parts.sites.get(&key).is_none_or(|site| !site.enabled) {
-            inner.parts.catalog.publish(&key, Vec::new());
-            self.runs_lock().remove(&key);
-        }
+        parts.catalog.publish(&key, Vec::new());
+        self.runs_lock().remove(&key);
     }
 }

@@ -4,12 +4,15 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use jiff::Timestamp;
+use tokio::sync::Semaphore;
 use tokio::time::Instant;
 
 use super::Parts;
 use crate::catalog::{Entry, Health};
 use crate::config;
-use crate::plugins::{CallError, ExtractError, Extraction, Generation, Hint, Refused, Site};
+use crate::plugins::{
+    CallError, ExtractError, Extraction, Generation, Hint, Refused, RunError, Site,
+};
 
 /// A run that ended, for the admin.
 #[derive(Clone, Debug, serde::Serialize)]
@@ -46,6 +49,7 @@ const MIN_INTERVAL: Duration = Duration::from_secs(15);
 
 pub(super) async fn once(
     parts: &Parts,
+    places: &Semaphore,
     site: &Arc<Site>,
     generation: &Generation,
     number: u64,
@@ -53,11 +57,15 @@ pub(super) async fn once(
 ) -> Run {
     let started_at = parts.clock.now();
     let clock = Instant::now();
+    if places.available_permits() == 0 {
+        parts.metrics.limit("extraction.concurrency");
+    }
+    // A place is for the extraction alone: checks have limits of their own.
+    let place = places.acquire().await;
     let result = generation.extract(&parts.host, site, hint).await;
-    parts
-        .loader
-        .report(&site.plugin, number, result.as_ref().map(|_| ()))
-        .await;
+    drop(place);
+    let usable = result.as_ref().map(|found| found.streams.len());
+    parts.loader.report(&site.plugin, number, usable).await;
     let mut refused = Vec::new();
     let mut expires = None;
     let error = match result {
@@ -68,17 +76,27 @@ pub(super) async fn once(
                 .iter()
                 .filter_map(|stream| stream.expires_at)
                 .min();
-            publish(parts, site, found).await;
-            None
-        }
-        Err(error) => {
-            // The site works and has nothing: that is an answer, not a failure.
-            if matches!(error, CallError::Guest(ExtractError::NotFound)) {
-                parts.catalog.publish(&site.key, Vec::new());
+            match (found.streams.is_empty(), found.refused.is_empty()) {
+                // Nothing is live: an answer, as if the guest had said so.
+                (true, true) => Some(ExtractError::NotFound.into()),
+                // Nothing of it can be used: what is listed stays.
+                (true, false) => {
+                    Some(RunError::InvalidOutput("every record was refused".into()).into())
+                }
+                (false, _) => {
+                    publish(parts, site, found).await;
+                    None
+                }
             }
-            Some(error)
         }
+        Err(error) => Some(error),
     };
+    // The site works and has nothing: that is an answer, not a failure. From a
+    // version that has found nothing yet it may be its own mistake.
+    let nothing = matches!(error, Some(CallError::Guest(ExtractError::NotFound)));
+    if nothing && parts.registry.is_proven(&site.plugin, number) {
+        parts.catalog.publish(&site.key, Vec::new());
+    }
     for record in &refused {
         tracing::warn!(
             site = site.key,

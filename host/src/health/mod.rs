@@ -20,6 +20,7 @@ use crate::catalog::{Entry, Health, State};
 use crate::clock::Clock;
 use crate::config;
 use crate::media::{Content, sniff};
+use crate::metrics::Metrics;
 use crate::net::FetchError;
 use crate::playlist::{self, Context, Limits, MediaState, Variables};
 use crate::plugins::{Protection, StreamKind};
@@ -33,6 +34,7 @@ struct Inner {
     config: config::Health,
     max_playlist: u64,
     clock: Clock,
+    metrics: Metrics,
     places: Semaphore,
 }
 
@@ -49,12 +51,18 @@ const SECOND_LOOK: std::ops::RangeInclusive<Duration> =
 
 impl Checker {
     /// Playlists are bounded as the relay bounds them.
-    pub fn new(config: config::Health, relay: config::Relay, clock: Clock) -> Self {
+    pub fn new(
+        config: config::Health,
+        relay: &config::Relay,
+        clock: Clock,
+        metrics: Metrics,
+    ) -> Self {
         let places = Semaphore::new(config.concurrency);
         Self(Arc::new(Inner {
             config,
             max_playlist: relay.playlist.as_u64(),
             clock,
+            metrics,
             places,
         }))
     }
@@ -69,12 +77,17 @@ impl Checker {
     }
 
     async fn check(&self, entry: &Entry) -> Health {
+        if self.0.places.available_permits() == 0 {
+            self.0.metrics.limit("health.concurrency");
+        }
         let Ok(_place) = self.0.places.acquire().await else {
             return entry.health.clone();
         };
         let mut health = Health {
             checked_at: Some(self.0.clock.now()),
             newest: entry.health.newest,
+            // A check that gets no answer unlearns nothing.
+            protection: entry.health.protection,
             ..Health::default()
         };
         if entry.stream.kind != StreamKind::Hls {
@@ -83,6 +96,7 @@ impl Checker {
         }
         let walked = tokio::time::timeout(self.0.config.timeout, self.walk(entry, &mut health));
         let result = walked.await.unwrap_or_else(|_| {
+            self.0.metrics.limit("health.timeout");
             Err(Fault {
                 level: health.level,
                 state: State::Down,

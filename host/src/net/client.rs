@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use bytes::{Bytes, BytesMut};
 use dashmap::DashMap;
-use http::header::{ACCEPT_ENCODING, CONTENT_LENGTH, CONTENT_TYPE, LOCATION};
+use http::header::{ACCEPT_ENCODING, CONTENT_ENCODING, CONTENT_LENGTH, CONTENT_TYPE, LOCATION};
 use http::{HeaderMap, HeaderValue, Method, StatusCode};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use url::{Host, Url};
@@ -19,7 +19,7 @@ use crate::metrics::Metrics;
 /// What the party that fetches adds to every hop.
 pub trait Rules: Send + Sync {
     /// May this party go to this URL at all?
-    fn permit(&self, _url: &Url) -> Result<(), Denied> {
+    fn permit(&self, _url: &Url) -> Result<(), FetchError> {
         Ok(())
     }
     /// Headers for this hop.
@@ -138,10 +138,10 @@ impl Net {
             .connect_timeout(config.connect_timeout)
             .read_timeout(config.read_timeout)
             .pool_max_idle_per_host(config.per_origin)
+            // HTTP/2 would let one slow viewer of an origin stall the others:
+            // they would share a connection and its window.
+            .http1_only()
             .http1_max_headers(100)
-            .http2_max_header_list_size(
-                u32::try_from(config.max_headers.as_u64()).unwrap_or(u32::MAX),
-            )
             .user_agent(config.user_agent.clone())
             .build()
             .map_err(FetchError::from)?;
@@ -199,8 +199,12 @@ impl Egress {
             Err(error) => error.code(),
         };
         self.shared.metrics.fetched(purpose, outcome);
-        if let Err(FetchError::Denied(denied)) = &result {
-            tracing::warn!(purpose, code = denied.code(), %denied, "fetch refused");
+        match &result {
+            Err(FetchError::Denied(denied)) => {
+                tracing::warn!(purpose, code = denied.code(), %denied, "fetch refused");
+            }
+            Err(FetchError::Timeout(limit)) => self.shared.metrics.limit(limit),
+            _ => {}
         }
         result
     }
@@ -272,17 +276,27 @@ impl Egress {
         }
         // The wait for a free place counts against the same limit.
         let sent = tokio::time::timeout(request.first_byte, async {
-            let permit = self.permit(&request.url).await?;
+            let permit = self.permit(&request.url);
+            let permit = tokio::time::timeout(self.shared.config.connect_timeout, permit).await;
+            let permit = permit.map_err(|_| FetchError::Busy)??;
             let response = builder.send().await.map_err(FetchError::from)?;
             Ok::<_, FetchError>((permit, response))
         });
         let (permit, inner) = match sent.await {
             Ok(result) => result?,
-            Err(_) => {
-                self.shared.metrics.limit("net.first_byte_timeout");
-                return Err(FetchError::Timeout("net.first_byte_timeout"));
-            }
+            Err(_) => return Err(FetchError::Timeout("net.first_byte_timeout")),
         };
+        let header_bytes: usize = inner
+            .headers()
+            .iter()
+            .map(|(name, value)| name.as_str().len() + value.len())
+            .sum();
+        if header_bytes as u64 > self.shared.config.max_headers.as_u64() {
+            self.shared.metrics.limit("net.max_headers");
+            return Err(FetchError::Protocol(
+                "its headers are larger than net.max_headers".into(),
+            ));
+        }
         Ok(Response {
             status: inner.status(),
             headers: inner.headers().clone(),
@@ -325,6 +339,13 @@ impl Response {
             .ok()
     }
 
+    /// Whether the body is encoded although nothing but identity was asked for.
+    pub fn is_encoded(&self) -> bool {
+        self.headers
+            .get(CONTENT_ENCODING)
+            .is_some_and(|encoding| !encoding.as_bytes().eq_ignore_ascii_case(b"identity"))
+    }
+
     /// The next piece as it arrives; `None` at the end. A body that ends short
     /// of its promised length is an error, never an end.
     pub async fn chunk(&mut self) -> Result<Option<Bytes>, FetchError> {
@@ -332,12 +353,23 @@ impl Response {
     }
 
     /// The whole body, at most `max` bytes: a longer one is an error, never cut.
-    pub async fn collect(mut self, max: u64) -> Result<Bytes, FetchError> {
+    pub async fn collect(self, max: u64) -> Result<Bytes, FetchError> {
+        self.collect_counted(max, |_| Ok(())).await
+    }
+
+    /// As [`Response::collect`]; `count` sees every piece's length as it
+    /// arrives and may end it.
+    pub async fn collect_counted(
+        mut self,
+        max: u64,
+        mut count: impl FnMut(u64) -> Result<(), FetchError>,
+    ) -> Result<Bytes, FetchError> {
         if self.content_length().is_some_and(|length| length > max) {
             return Err(FetchError::BodyTooLarge(max));
         }
         let mut body = BytesMut::new();
         while let Some(chunk) = self.chunk().await? {
+            count(chunk.len() as u64)?;
             if (body.len() + chunk.len()) as u64 > max {
                 return Err(FetchError::BodyTooLarge(max));
             }

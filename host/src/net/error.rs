@@ -20,8 +20,8 @@ pub enum FetchError {
     #[error("no connection")]
     Connect,
     /// The certificate or the handshake was not acceptable.
-    #[error("TLS: {0}")]
-    Tls(String),
+    #[error("the certificate or the TLS handshake was not acceptable")]
+    Tls,
     /// A phase took longer than its limit.
     #[error("no answer within {0}")]
     Timeout(&'static str),
@@ -34,6 +34,9 @@ pub enum FetchError {
     /// `net.per_origin` requests are under way and none ended in time.
     #[error("too many requests to this origin are under way")]
     Busy,
+    /// The caller's own budget of requests or bytes is used up.
+    #[error("the budget of this call is used up")]
+    Budget,
     /// The connection broke off or the answer was not HTTP.
     #[error("broken answer: {0}")]
     Protocol(String),
@@ -46,11 +49,12 @@ impl FetchError {
             Self::Denied(denied) => denied.code(),
             Self::Dns => "upstream_dns",
             Self::Connect => "upstream_connect",
-            Self::Tls(_) => "upstream_tls",
+            Self::Tls => "upstream_tls",
             Self::Timeout(_) => "upstream_timeout",
             Self::TooManyRedirects => "upstream_redirects",
             Self::BodyTooLarge(_) => "upstream_too_large",
             Self::Busy => "upstream_busy",
+            Self::Budget => "budget",
             Self::Protocol(_) => "upstream_broken",
         }
     }
@@ -66,12 +70,8 @@ impl From<reqwest::Error> for FetchError {
                 Some(ResolveError::NoAddress) => return Self::Dns,
                 None => {}
             }
-            // tokio-rustls reports handshake failures as invalid data.
-            if let Some(io) = this.downcast_ref::<io::Error>()
-                && io.kind() == io::ErrorKind::InvalidData
-                && error.is_connect()
-            {
-                return Self::Tls(io.to_string());
+            if this.downcast_ref::<io::Error>().is_some_and(is_tls) && error.is_connect() {
+                return Self::Tls;
             }
             cause = this.source();
         }
@@ -88,4 +88,14 @@ impl From<reqwest::Error> for FetchError {
             Self::Protocol(error.without_url().to_string())
         }
     }
+}
+
+/// tokio-rustls reports a failed handshake as invalid data; hyper-rustls wraps
+/// that in an `other`, whose inner error is not its `source`.
+fn is_tls(error: &io::Error) -> bool {
+    error.kind() == io::ErrorKind::InvalidData
+        || error
+            .get_ref()
+            .and_then(|inner| inner.downcast_ref())
+            .is_some_and(is_tls)
 }

@@ -1,9 +1,9 @@
 //! One call into a guest: a fresh store, its budgets, and how it ended.
 //!
-//! A run ends by returning or by a trap, never by dropping its future: the
-//! store is looked at every tick, yields to the runtime, and traps at its
-//! deadline. Host calls end by the same deadline, so a call ends at most one
-//! tick and one host call's own clean-up after it.
+//! A run ends by returning or by a trap, not by dropping its future (only the
+//! end of the process does that): the store is looked at every tick, yields to
+//! the runtime, and traps at its deadline. Host calls end by the same deadline,
+//! so a call ends at most one tick and one host call's own clean-up after it.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, AtomicUsize};
@@ -281,7 +281,12 @@ impl Host {
         if call.impure {
             RunError::Impure
         } else if error.downcast_ref::<Trap>() == Some(&Trap::Interrupt) {
-            self.metrics.limit("plugins.limits.wall");
+            let described = call.site.is_none();
+            self.metrics.limit(if described {
+                "plugins.limits.describe"
+            } else {
+                "plugins.limits.wall"
+            });
             RunError::Deadline(wall)
         } else if call.memory.refused {
             self.metrics.limit("plugins.limits.memory");
@@ -314,7 +319,7 @@ impl Generation {
         site: &Arc<Site>,
         hint: &Hint,
     ) -> Result<Extraction, CallError> {
-        let (mut store, guest, _permit) = self.start(host, site).await?;
+        let (mut store, guest, permit) = self.start(host, site).await?;
         let hint = wit::SessionHint {
             session: hint.session.clone(),
             event_name: hint.event_name.clone(),
@@ -329,12 +334,12 @@ impl Generation {
             .await;
         save(&site.state).await;
         let answer = answer.map_err(|error| host.classify(&store, &error, host.limits.wall))?;
-        // The guest's memory is not needed to check what it returned.
-        drop(store);
+        // Neither the guest's memory nor its place is needed to check what it
+        // returned, and checking may wait for name servers.
+        drop((store, permit));
         let records = answer.map_err(|error| validate::error(error, &host.limits))?;
-        Ok(validate::extraction(records, site, &host.limits)
-            .await
-            .map_err(RunError::InvalidOutput)?)
+        let checked = validate::extraction(records, site, &host.limits, &host.metrics).await;
+        Ok(checked.map_err(RunError::InvalidOutput)?)
     }
 
     /// Is `site` reachable and shaped as this plugin expects?

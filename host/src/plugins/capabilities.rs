@@ -16,7 +16,7 @@ use wasmtime::Result;
 
 use super::bindings::f1_streams::extractor::{clock, config, http as wit_http, log, state, types};
 use super::call::Call;
-use super::site::{Asked, Site};
+use super::site::Site;
 use super::validate::clean;
 use crate::config::PluginLimits;
 use crate::net::{Denied, FetchError, Rules, check_header};
@@ -38,20 +38,24 @@ impl Call {
     }
 }
 
-/// What a guest's own fetches add to each hop.
+/// What a guest's own fetches add to each hop, and what each hop costs it.
 struct GuestRules<'a> {
+    call: &'a Call,
     site: &'a Site,
-    asked: &'a Asked,
     cookies: bool,
 }
 
 impl Rules for GuestRules<'_> {
-    fn permit(&self, url: &Url) -> Result<(), Denied> {
-        if self.site.grants(self.asked, url) {
-            Ok(())
-        } else {
-            Err(Denied::Host(url.origin().ascii_serialization()))
+    fn permit(&self, url: &Url) -> Result<(), FetchError> {
+        if !self.site.grants(&self.call.asked, url) {
+            return Err(Denied::Host(url.origin().ascii_serialization()).into());
         }
+        // Every hop is a request to somebody's server.
+        if self.call.requests.fetch_add(1, Ordering::Relaxed) >= self.call.limits.requests {
+            self.call.metrics.limit("plugins.limits.requests");
+            return Err(FetchError::Budget);
+        }
+        Ok(())
     }
 
     fn apply(&self, url: &Url, headers: &mut HeaderMap) {
@@ -70,6 +74,10 @@ impl Rules for GuestRules<'_> {
     }
 }
 
+/// What is left of a call's time for a guest whose fetch took all it could: so
+/// that a slow site is the site's trouble and not the plugin's deadline.
+const TIME_TO_ANSWER: Duration = Duration::from_millis(500);
+
 impl Call {
     async fn fetch(
         &self,
@@ -77,49 +85,46 @@ impl Call {
         request: wit_http::Request,
     ) -> Result<wit_http::Response, wit_http::Error> {
         let limits = &self.limits;
-        if self.requests.fetch_add(1, Ordering::Relaxed) >= limits.requests {
-            self.metrics.limit("plugins.limits.requests");
-            return Err(wit_http::Error::BudgetExhausted);
-        }
-        let left = limits
-            .bytes
-            .as_u64()
-            .saturating_sub(self.bytes.load(Ordering::Relaxed));
-        if left == 0 {
-            self.metrics.limit("plugins.limits.bytes");
-            return Err(wit_http::Error::BudgetExhausted);
-        }
         let max = limits
             .body
             .as_u64()
-            .min(left)
             .min(request.max_body.map_or(u64::MAX, u64::from));
         let timeout = request
             .timeout
             .map_or(Duration::MAX, |ms| Duration::from_millis(ms.into()));
-        let timeout = timeout.min(self.remaining());
-        let cookies = request.cookies;
-        let outgoing = outgoing(site, request, limits)?;
+        let timeout = timeout.min(self.remaining().saturating_sub(TIME_TO_ANSWER));
         let rules = GuestRules {
+            call: self,
             site,
-            asked: &self.asked,
-            cookies,
+            cookies: request.cookies,
         };
+        let outgoing = outgoing(site, request, limits)?;
         let exchange = async {
             let response = site.egress.send(outgoing, &rules, "plugin").await?;
+            if response.is_encoded() {
+                return Err(FetchError::Protocol(
+                    "its body is encoded, which was not asked for".into(),
+                ));
+            }
             let (status, headers, url) = (
                 response.status,
                 response.headers.clone(),
                 response.url.clone(),
             );
-            let body = response.collect(max).await?;
+            let body = response
+                .collect_counted(max, |bytes| self.spend(bytes))
+                .await?;
             Ok::<_, FetchError>((status, headers, url, body))
         };
         let (status, headers, url, body) = match tokio::time::timeout(timeout, exchange).await {
-            Ok(result) => result.map_err(guest_error)?,
+            Ok(result) => result.map_err(|error| {
+                if let FetchError::BodyTooLarge(_) = error {
+                    self.metrics.limit("plugins.limits.body");
+                }
+                guest_error(error)
+            })?,
             Err(_) => return Err(wit_http::Error::Timeout),
         };
-        self.bytes.fetch_add(body.len() as u64, Ordering::Relaxed);
         Ok(wit_http::Response {
             status: status.as_u16(),
             headers: headers
@@ -134,6 +139,17 @@ impl Call {
             final_url: url.into(),
             body: body.to_vec(),
         })
+    }
+
+    /// Counts bytes of all bodies of this call as they arrive, those that fail
+    /// or are under way at the same time included.
+    fn spend(&self, bytes: u64) -> Result<(), FetchError> {
+        let before = self.bytes.fetch_add(bytes, Ordering::Relaxed);
+        if before + bytes > self.limits.bytes.as_u64() {
+            self.metrics.limit("plugins.limits.bytes");
+            return Err(FetchError::Budget);
+        }
+        Ok(())
     }
 }
 
@@ -206,7 +222,8 @@ fn guest_error(error: FetchError) -> wit_http::Error {
         FetchError::Denied(denied) => wit_http::Error::Denied(denied.to_string()),
         FetchError::Dns => wit_http::Error::Dns,
         FetchError::Connect | FetchError::Busy => wit_http::Error::Connect,
-        FetchError::Tls(text) => wit_http::Error::Tls(text),
+        error @ FetchError::Tls => wit_http::Error::Tls(error.to_string()),
+        FetchError::Budget => wit_http::Error::BudgetExhausted,
         FetchError::Timeout(_) => wit_http::Error::Timeout,
         FetchError::TooManyRedirects => wit_http::Error::TooManyRedirects,
         FetchError::BodyTooLarge(max) => wit_http::Error::BodyTooLarge(max),

@@ -8,11 +8,13 @@
 //! mount that went away must not unload what works.
 
 use std::collections::BTreeMap;
-use std::io::Read;
+use std::io::{ErrorKind, Read};
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
-use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Instant;
 
 use jiff::Timestamp;
 use notify::Watcher;
@@ -20,6 +22,9 @@ use notify::Watcher;
 use crate::clock::Clock;
 use crate::config;
 use crate::files;
+use crate::metrics::Metrics;
+
+const EXTENSION: &str = ".wasm";
 
 /// What a poll found out.
 #[derive(Debug)]
@@ -32,10 +37,21 @@ pub(super) enum Event {
     },
     /// A file that is not even read.
     Unusable { file: String, why: String },
-    /// Gone at two polls in a row.
+    /// Not there for a poll interval.
     Gone { key: String },
     /// The first poll is through; whether it found any file.
     Started { found: bool },
+}
+
+impl Event {
+    /// The plugin's key, or a name that is none.
+    pub(super) fn key(&self) -> &str {
+        match self {
+            Self::File { key, .. } | Self::Gone { key } => key,
+            Self::Unusable { file, .. } => file.strip_suffix(EXTENSION).unwrap_or(file),
+            Self::Started { .. } => "",
+        }
+    }
 }
 
 /// What changes when a file is written to.
@@ -69,16 +85,26 @@ pub struct DirectoryStatus {
     pub checked_at: Option<Timestamp>,
 }
 
-enum Wake {
-    Changed,
-    Reload,
-    Stop,
+/// What the thread waits for besides time.
+#[derive(Debug)]
+struct Signals {
+    /// Holds one: signals that come while the thread is busy are one signal.
+    wake: SyncSender<()>,
+    reload: AtomicBool,
+    stop: AtomicBool,
+}
+
+impl Signals {
+    fn raise(&self) {
+        // Full means that it will wake anyway.
+        let _ = self.wake.try_send(());
+    }
 }
 
 /// The watched directory; dropping it ends the thread.
 #[derive(Debug)]
 pub struct Directory {
-    wake: Sender<Wake>,
+    signals: Arc<Signals>,
     status: Arc<Mutex<DirectoryStatus>>,
 }
 
@@ -89,34 +115,29 @@ impl Directory {
         path: PathBuf,
         config: &config::Plugins,
         clock: Clock,
+        metrics: Metrics,
         events: tokio::sync::mpsc::Sender<Event>,
     ) -> std::io::Result<Self> {
-        let (wake, woken) = channel();
-        let status = Arc::new(Mutex::new(DirectoryStatus {
-            path: path.clone(),
-            error: None,
-            checked_at: None,
-        }));
-        let poller = Poller {
-            path,
-            config: config.clone(),
-            clock,
-            status: status.clone(),
-            events,
-            known: BTreeMap::new(),
-            missed: BTreeMap::new(),
-        };
-        let hasten = wake.clone();
-        std::thread::Builder::new()
-            .name("plugins-poll".into())
-            .spawn(move || poller.run(&woken, hasten))?;
-        Ok(Self { wake, status })
+        let (wake, woken) = sync_channel(1);
+        let signals = Arc::new(Signals {
+            wake,
+            reload: AtomicBool::new(false),
+            stop: AtomicBool::new(false),
+        });
+        let poller = Poller::new(path, config, clock, metrics, events);
+        let status = poller.status.clone();
+        let (thread, raised) = (
+            std::thread::Builder::new().name("plugins-poll".into()),
+            signals.clone(),
+        );
+        thread.spawn(move || poller.run(&woken, &raised))?;
+        Ok(Self { signals, status })
     }
 
     /// Polls now and loads every file again, changed or not.
     pub fn reload(&self) {
-        // The thread ends only with this handle.
-        let _ = self.wake.send(Wake::Reload);
+        self.signals.reload.store(true, Ordering::Relaxed);
+        self.signals.raise();
     }
 
     /// The last poll.
@@ -130,7 +151,8 @@ impl Directory {
 
 impl Drop for Directory {
     fn drop(&mut self) {
-        let _ = self.wake.send(Wake::Stop);
+        self.signals.stop.store(true, Ordering::Relaxed);
+        self.signals.raise();
     }
 }
 
@@ -138,24 +160,59 @@ struct Poller {
     path: PathBuf,
     config: config::Plugins,
     clock: Clock,
+    metrics: Metrics,
     status: Arc<Mutex<DirectoryStatus>>,
     events: tokio::sync::mpsc::Sender<Event>,
     /// What was last handed on, by file name.
     known: BTreeMap<String, Stamp>,
-    /// Files that were not there at the last poll.
-    missed: BTreeMap<String, u32>,
+    /// Since when files are not there.
+    missed: BTreeMap<String, Instant>,
+    /// An operator asked; stays until a poll could do it.
+    forced: bool,
+}
+
+/// A listing of the directory.
+struct Listing {
+    files: BTreeMap<String, Stamp>,
+    /// Not more than `plugins.max_files` were looked at.
+    cut: bool,
 }
 
 impl Poller {
-    fn run(mut self, woken: &Receiver<Wake>, hasten: Sender<Wake>) {
+    fn new(
+        path: PathBuf,
+        config: &config::Plugins,
+        clock: Clock,
+        metrics: Metrics,
+        events: tokio::sync::mpsc::Sender<Event>,
+    ) -> Self {
+        let status = DirectoryStatus {
+            path: path.clone(),
+            error: None,
+            checked_at: None,
+        };
+        Self {
+            path,
+            config: config.clone(),
+            clock,
+            metrics,
+            status: Arc::new(Mutex::new(status)),
+            events,
+            known: BTreeMap::new(),
+            missed: BTreeMap::new(),
+            forced: false,
+        }
+    }
+
+    fn run(mut self, woken: &Receiver<()>, signals: &Arc<Signals>) {
         let mut watcher = None;
-        let mut forced = false;
         let mut started = false;
-        loop {
+        while !signals.stop.load(Ordering::Relaxed) {
             if watcher.is_none() {
-                watcher = self.hasten(hasten.clone());
+                watcher = self.hasten(signals.clone());
             }
-            if self.poll(forced).is_none() {
+            self.forced |= signals.reload.swap(false, Ordering::Relaxed);
+            if self.poll().is_none() {
                 return;
             }
             if !started {
@@ -163,30 +220,18 @@ impl Poller {
                 if self.events.blocking_send(Event::Started { found }).is_err() {
                     return;
                 }
+                started = true;
             }
-            started = true;
-            forced = false;
-            match woken.recv_timeout(self.config.poll) {
-                Ok(Wake::Stop) | Err(RecvTimeoutError::Disconnected) => return,
-                Ok(Wake::Reload) => forced = true,
-                Ok(Wake::Changed) | Err(RecvTimeoutError::Timeout) => {}
-            }
-            // One poll serves everything that was signalled meanwhile.
-            while let Ok(wake) = woken.try_recv() {
-                match wake {
-                    Wake::Stop => return,
-                    Wake::Reload => forced = true,
-                    Wake::Changed => {}
-                }
-            }
+            // Either way the next poll is due.
+            let _ = woken.recv_timeout(self.config.poll);
         }
     }
 
-    fn hasten(&self, wake: Sender<Wake>) -> Option<notify::RecommendedWatcher> {
+    fn hasten(&self, signals: Arc<Signals>) -> Option<notify::RecommendedWatcher> {
         let mut watcher =
             notify::recommended_watcher(move |event: notify::Result<notify::Event>| {
                 if event.is_ok_and(|event| !event.kind.is_access()) {
-                    let _ = wake.send(Wake::Changed);
+                    signals.raise();
                 }
             })
             .ok()?;
@@ -197,11 +242,11 @@ impl Poller {
     }
 
     /// `None`: nobody listens any more.
-    fn poll(&mut self, forced: bool) -> Option<()> {
+    fn poll(&mut self) -> Option<()> {
         let listing = self.list();
         let error = match &listing {
             Err(error) => Some(error.to_string()),
-            Ok(files) if files.is_empty() && !self.known.is_empty() => {
+            Ok(listing) if listing.files.is_empty() && !self.known.is_empty() => {
                 Some("the directory is empty; the loaded plugins stay".to_owned())
             }
             Ok(_) => None,
@@ -215,10 +260,13 @@ impl Poller {
             status.error = error;
             status.checked_at = Some(self.clock.now());
         }
-        let files = match listing {
-            Ok(files) if usable => files,
-            _ => return Some(()),
+        let Ok(Listing { files, cut }) = listing else {
+            return Some(());
         };
+        if !usable {
+            return Some(());
+        }
+        let forced = std::mem::take(&mut self.forced);
         let changed: Vec<_> = files
             .iter()
             .filter(|(name, stamp)| forced || self.known.get(*name) != Some(stamp))
@@ -229,41 +277,44 @@ impl Poller {
         for (name, stamp) in changed {
             self.hand_on(name, *stamp, forced)?;
         }
-        self.forget(&files)
+        // What was not looked at is not known to be gone.
+        if cut { Some(()) } else { self.forget(&files) }
     }
 
     /// `*.wasm` in the directory; other names are somebody else's.
-    fn list(&self) -> std::io::Result<BTreeMap<String, Stamp>> {
+    fn list(&self) -> std::io::Result<Listing> {
         let mut files = BTreeMap::new();
         for entry in std::fs::read_dir(&self.path)? {
             let entry = entry?;
             let Ok(name) = entry.file_name().into_string() else {
                 continue;
             };
-            if name.starts_with('.') || !name.ends_with(".wasm") {
+            if name.starts_with('.') || !name.ends_with(EXTENSION) {
                 continue;
             }
             if files.len() >= self.config.max_files {
+                self.metrics.limit("plugins.max_files");
                 tracing::warn!(
                     limit = self.config.max_files,
-                    "more plugin files than plugins.max_files"
+                    "more files than plugins.max_files"
                 );
-                break;
+                return Ok(Listing { files, cut: true });
             }
             // Of the entry itself: links are not followed.
             if let Ok(meta) = entry.metadata() {
                 files.insert(name, Stamp::from(&meta));
             }
         }
-        Ok(files)
+        Ok(Listing { files, cut: false })
     }
 
     fn hand_on(&mut self, name: &str, stamp: Stamp, forced: bool) -> Option<()> {
-        let key = name.trim_end_matches(".wasm");
+        let key = name.strip_suffix(EXTENSION).unwrap_or(name);
         let event = if key.parse::<config::Key>().is_err() {
+            let why = "the name must be [a-z0-9][a-z0-9-]{0,62}.wasm".into();
             Event::Unusable {
                 file: super::validate::clean(name, 80),
-                why: "the name must be [a-z0-9][a-z0-9-]{0,62}.wasm".into(),
+                why,
             }
         } else {
             match read_settled(&self.path.join(name), stamp, self.config.max_file.as_u64()) {
@@ -272,33 +323,50 @@ impl Poller {
                     bytes: bytes.into(),
                     forced,
                 },
-                // Still being written: the next poll looks again.
-                Ok(None) => return Some(()),
-                Err(error) => Event::Unusable {
-                    file: name.to_owned(),
-                    why: error.to_string(),
-                },
+                // Still being written: the next poll looks again, and an
+                // operator's wish stays.
+                Ok(None) => {
+                    self.forced |= forced;
+                    return Some(());
+                }
+                Err(error) => {
+                    let ours = matches!(
+                        error.kind(),
+                        ErrorKind::FileTooLarge | ErrorKind::InvalidInput
+                    ) || error.raw_os_error()
+                        == Some(rustix::io::Errno::LOOP.raw_os_error());
+                    if error.kind() == ErrorKind::FileTooLarge {
+                        self.metrics.limit("plugins.max_file");
+                    }
+                    if !ours {
+                        // The mount's trouble (EIO, ESTALE), not the file's.
+                        tracing::warn!(file = name, %error, "plugin file");
+                        return Some(());
+                    }
+                    Event::Unusable {
+                        file: name.to_owned(),
+                        why: error.to_string(),
+                    }
+                }
             }
         };
         self.known.insert(name.to_owned(), stamp);
         self.events.blocking_send(event).ok()
     }
 
+    /// A file is gone once it was not there for a whole poll interval: polls
+    /// may follow each other at once, and a file may be away while it is
+    /// replaced.
     fn forget(&mut self, files: &BTreeMap<String, Stamp>) -> Option<()> {
         self.missed.retain(|name, _| !files.contains_key(name));
-        let absent: Vec<String> = self
-            .known
-            .keys()
-            .filter(|name| !files.contains_key(*name))
-            .cloned()
-            .collect();
+        let absent = self.known.keys().filter(|name| !files.contains_key(*name));
+        let absent: Vec<String> = absent.cloned().collect();
         for name in absent {
-            let polls = self.missed.entry(name.clone()).or_default();
-            *polls += 1;
-            if *polls >= 2 {
+            let since = self.missed.entry(name.clone()).or_insert_with(Instant::now);
+            if since.elapsed() >= self.config.poll {
                 self.missed.remove(&name);
                 self.known.remove(&name);
-                let key = name.trim_end_matches(".wasm").to_owned();
+                let key = name.strip_suffix(EXTENSION).unwrap_or(&name).to_owned();
                 self.events.blocking_send(Event::Gone { key }).ok()?;
             }
         }
@@ -321,4 +389,141 @@ fn read_settled(path: &Path, stamp: Stamp, max: u64) -> std::io::Result<Option<V
         ));
     }
     Ok((Stamp::from(&file.metadata()?) == stamp).then_some(bytes))
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::*;
+
+    struct World {
+        dir: tempfile::TempDir,
+        poller: Poller,
+        events: tokio::sync::mpsc::Receiver<Event>,
+    }
+
+    impl World {
+        fn new() -> Self {
+            let dir = tempfile::tempdir().expect("tempdir");
+            let text =
+                "[plugins]\npoll = \"50ms\"\nsettle = \"5ms\"\nmax_file = \"1KiB\"\nmax_files = 3";
+            let config = config::Config::from_toml(text, dir.path())
+                .expect("configuration")
+                .config;
+            let (sender, events) = tokio::sync::mpsc::channel(64);
+            let (path, clock) = (dir.path().join("plugins"), Clock::system());
+            std::fs::create_dir(&path).expect("made");
+            let poller = Poller::new(path, &config.plugins, clock, Metrics::new(), sender);
+            Self {
+                dir,
+                poller,
+                events,
+            }
+        }
+
+        fn path(&self, name: &str) -> PathBuf {
+            self.dir.path().join("plugins").join(name)
+        }
+
+        fn write(&self, name: &str, bytes: &[u8]) {
+            std::fs::write(self.path(name), bytes).expect("written");
+        }
+
+        /// One poll, as words.
+        fn poll(&mut self) -> Vec<String> {
+            self.poller.poll().expect("somebody listens");
+            let mut seen = Vec::new();
+            while let Ok(event) = self.events.try_recv() {
+                seen.push(match event {
+                    Event::File { key, bytes, .. } => {
+                        format!("{key}={}", String::from_utf8_lossy(&bytes))
+                    }
+                    Event::Unusable { file, .. } => format!("!{file}"),
+                    Event::Gone { key } => format!("-{key}"),
+                    Event::Started { .. } => "started".into(),
+                });
+            }
+            seen
+        }
+    }
+
+    #[test]
+    fn each_change_is_handed_on_once() {
+        let mut world = World::new();
+        world.write("a.wasm", b"1");
+        world.write("note.txt", b"x");
+        world.write(".hidden.wasm", b"x");
+        assert_eq!(world.poll(), ["a=1"]);
+        assert!(world.poll().is_empty(), "unchanged");
+        // Renamed over, with the size and the time of the old one.
+        let modified = world
+            .path("a.wasm")
+            .metadata()
+            .and_then(|meta| meta.modified())
+            .expect("time");
+        world.write("new", b"2");
+        let file = std::fs::File::options()
+            .write(true)
+            .open(world.path("new"))
+            .expect("opened");
+        file.set_modified(modified).expect("set");
+        std::fs::rename(world.path("new"), world.path("a.wasm")).expect("renamed");
+        assert_eq!(world.poll(), ["a=2"]);
+        // Overwritten in place.
+        world.write("a.wasm", b"3");
+        assert_eq!(world.poll(), ["a=3"]);
+        world.poller.forced = true;
+        assert_eq!(world.poll(), ["a=3"], "an operator asked");
+    }
+
+    #[test]
+    fn what_is_no_plugin_file_is_told_and_never_followed() {
+        let mut world = World::new();
+        world.write("x.wasm.wasm", b"1");
+        world.write("big.wasm", &[0; 2000]);
+        std::os::unix::fs::symlink("/etc/passwd", world.path("link.wasm")).expect("linked");
+        let mut seen = world.poll();
+        seen.sort();
+        assert_eq!(seen, ["!big.wasm", "!link.wasm", "!x.wasm.wasm"]);
+        assert!(world.poll().is_empty(), "told once");
+    }
+
+    #[test]
+    fn a_file_is_gone_after_an_interval_and_an_empty_directory_never() {
+        let mut world = World::new();
+        world.write("a.wasm", b"1");
+        world.write("b.wasm", b"1");
+        assert_eq!(world.poll().len(), 2);
+        std::fs::remove_file(world.path("a.wasm")).expect("removed");
+        assert!(
+            world.poll().is_empty() && world.poll().is_empty(),
+            "polls at once are one poll"
+        );
+        std::thread::sleep(Duration::from_millis(60));
+        assert_eq!(world.poll(), ["-a"]);
+        std::fs::remove_file(world.path("b.wasm")).expect("removed");
+        world.poll();
+        std::thread::sleep(Duration::from_millis(60));
+        assert!(
+            world.poll().is_empty(),
+            "the last one is a mount that went away"
+        );
+        assert!(world.poller.status.lock().expect("lock").error.is_some());
+    }
+
+    #[test]
+    fn beyond_the_count_nothing_is_forgotten() {
+        let mut world = World::new();
+        for name in ["a.wasm", "b.wasm", "c.wasm"] {
+            world.write(name, b"1");
+        }
+        assert_eq!(world.poll().len(), 3);
+        world.write("d.wasm", b"1");
+        for _ in 0..3 {
+            assert!(world.poll().iter().all(|event| !event.starts_with('-')));
+            std::thread::sleep(Duration::from_millis(60));
+        }
+        assert!(world.poller.metrics.limit_hits("plugins.max_files") > 0);
+    }
 }

@@ -36,7 +36,6 @@ impl Engine {
         config
             .wasm_component_model(true)
             .epoch_interruption(true)
-            .parallel_compilation(false)
             // Guests recurse little; the async stack must hold it and the host's frames.
             .max_wasm_stack(512 << 10)
             .async_stack_size(2 << 20);

@@ -122,6 +122,13 @@ impl Registry {
         Some((live.generation.clone(), live.number))
     }
 
+    /// Whether generation `number` is the current one and has proven itself.
+    pub fn is_proven(&self, key: &str, number: u64) -> bool {
+        let slots = self.slots();
+        let live = slots.get(key).and_then(|slot| slot.current.as_ref());
+        live.is_some_and(|live| live.number == number && live.settled)
+    }
+
     /// Keys of the plugins that can be called.
     pub fn keys(&self) -> Vec<String> {
         self.slots()
@@ -131,7 +138,7 @@ impl Registry {
             .collect()
     }
 
-    /// Wakes whenever a plugin came, changed or went.
+    /// Wakes whenever another generation serves: not for every error.
     pub fn changes(&self) -> watch::Receiver<u64> {
         self.0.changes.subscribe()
     }
@@ -207,7 +214,6 @@ impl Registry {
             "plugin refused"
         );
         self.slots().entry(key.to_owned()).or_default().error = Some(error);
-        self.changed();
     }
 
     /// The file is gone: new calls find no plugin.
@@ -239,12 +245,13 @@ impl Registry {
         !same
     }
 
-    /// A call of generation `number` ended.
+    /// A call of generation `number` ended. `Ok` carries how many usable streams it brought: only a usable answer
+    /// proves a generation.
     pub(super) fn report(
         &self,
         key: &str,
         number: u64,
-        outcome: Result<(), &CallError>,
+        outcome: Result<usize, &CallError>,
     ) -> Verdict {
         let mut slots = self.slots();
         let Some(slot) = slots.get_mut(key) else {
@@ -252,8 +259,10 @@ impl Registry {
         };
         slot.calls += 1;
         let now = self.0.clock.now();
+        let mut rolled_back = false;
         let verdict = match outcome {
-            Ok(()) => match &mut slot.current {
+            Ok(0) => Verdict::Nothing,
+            Ok(_) => match &mut slot.current {
                 Some(live) if live.number == number => {
                     live.settled = true;
                     slot.previous = None;
@@ -283,6 +292,7 @@ impl Registry {
                     slot.quarantined = Some(failed.clone());
                     digest = Some(failed);
                     slot.current = Some(previous);
+                    rolled_back = true;
                 }
                 slot.error = Some(PluginError {
                     code: error.code(),
@@ -294,7 +304,7 @@ impl Registry {
             }
         };
         drop(slots);
-        if outcome.is_err() || verdict != Verdict::Nothing {
+        if rolled_back {
             self.changed();
         }
         verdict

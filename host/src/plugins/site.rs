@@ -148,6 +148,15 @@ impl Sites {
             .into_iter()
             .map(|(path, error)| (stem(&path), error.to_string()))
             .collect();
+        // As with plugins, a directory that is suddenly empty is a mount that
+        // went away.
+        let configured = |site: &config::Site| *site != config::Site::assumed(&site.key);
+        if files.is_empty() && errors.is_empty() && before.files.iter().any(configured) {
+            errors.insert(
+                stem(&self.0.dir),
+                "the directory is empty; the sites stay".into(),
+            );
+        }
         // Last good stays: of a file that broke, and of a directory that went.
         let directory_lost = errors.contains_key(&stem(&self.0.dir));
         for old in &before.files {

@@ -102,7 +102,7 @@ impl State {
             }
             serde_json::to_vec(&entries.0)?
         };
-        files::write(&self.0.path, &bytes)
+        files::write(&self.0.path, &bytes).inspect_err(|_| self.lock().1 = true)
     }
 
     fn lock(&self) -> std::sync::MutexGuard<'_, (BTreeMap<String, Entry>, bool)> {

@@ -4,6 +4,7 @@
 //! list that is too long is refused whole. Text loses control characters and
 //! bidirectional overrides, so that no page, log line or header meets them.
 
+use futures::future::join_all;
 use jiff::Timestamp;
 use url::Url;
 
@@ -11,6 +12,7 @@ use super::bindings::exports::f1_streams::extractor::metadata::PluginInfo;
 use super::bindings::f1_streams::extractor::types as wit;
 use super::site::{Asked, Site};
 use crate::config::{Key, PluginLimits};
+use crate::metrics::Metrics;
 use crate::net::{Denied, HeaderRule, check_header};
 
 /// What one extraction found.
@@ -195,8 +197,10 @@ pub(super) async fn extraction(
     records: Vec<wit::StreamInfo>,
     site: &Site,
     limits: &PluginLimits,
+    metrics: &Metrics,
 ) -> Result<Extraction, String> {
     if records.len() > limits.streams {
+        metrics.limit("plugins.limits.streams");
         return Err(format!(
             "{} streams, more than plugins.limits.streams = {}",
             records.len(),
@@ -204,9 +208,13 @@ pub(super) async fn extraction(
         ));
     }
     let mut found = Extraction::default();
-    for record in records {
+    // At once: each may wait for a name server, none waits for another.
+    let checked = join_all(records.into_iter().map(|record| async {
         let id = clean(&record.id, 64);
-        match stream(record, site, limits).await {
+        (id, stream(record, site, limits).await)
+    }));
+    for (id, result) in checked.await {
+        match result {
             Ok(stream) if found.streams.iter().any(|other| other.id == stream.id) => {
                 found.refused.push(Refused {
                     id,

@@ -15,10 +15,10 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use axum::Router;
-use axum::extract::{Path, RawQuery, State};
+use axum::extract::{FromRequestParts, Path, RawQuery, State};
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
-use http::{HeaderMap, Method};
+use http::{HeaderMap, Method, request};
 use url::Url;
 
 pub use links::{KeyError, Kind, Link, LinkError, Links, Route};
@@ -50,8 +50,17 @@ struct Inner {
     metrics: Metrics,
     /// Path prefix of `server.public_url`.
     prefix: String,
-    /// Stream id → rendition key → current upstream URL.
-    renditions: moka::sync::Cache<String, Arc<HashMap<String, Url>>>,
+    /// By stream id.
+    renditions: moka::sync::Cache<String, Arc<Renditions>>,
+}
+
+/// What a stream's multivariant playlist named.
+#[derive(Debug)]
+struct Renditions {
+    /// The stream's URL then: when it has changed, these are old.
+    learned_from: Url,
+    /// Rendition key → upstream URL.
+    urls: HashMap<String, Url>,
 }
 
 /// Where one request goes.
@@ -147,6 +156,7 @@ impl Proxy {
             .catalog
             .resolve(stream)
             .ok_or_else(Failure::stream_gone)?;
+        playlist::refuse_protected(&entry)?;
         Ok(Upstream {
             url,
             ..self.upstream_of(&entry)
@@ -166,8 +176,11 @@ impl Proxy {
     }
 }
 
-/// The query of `/proxy` and `/relay`: one `url`, and on `/proxy` the HLS
-/// delivery directives (RFC 8216bis, section 6.2.5). Anything unknown or
+/// What a player may ask of a live playlist (RFC 8216bis, section 6.2.5).
+const DIRECTIVES: [&str; 3] = ["_HLS_msn", "_HLS_part", "_HLS_skip"];
+
+/// The query of `/proxy` and `/relay`: one `url`, and on `/proxy` the
+/// delivery directives. Anything unknown or
 /// repeated is refused, so that one resource has one address.
 #[derive(Debug, Default)]
 struct Query {
@@ -185,7 +198,7 @@ impl Query {
                 link.replace(value.into_owned()).is_none()
             } else {
                 let new = directives.iter().all(|(other, _)| *other != name);
-                let known = name.starts_with("_HLS_") && name.len() < 64 && value.len() < 256;
+                let known = DIRECTIVES.contains(&&*name) && value.len() <= 16;
                 directives.push((name.into_owned(), value.into_owned()));
                 known && new
             };
@@ -200,6 +213,21 @@ impl Query {
     }
 }
 
+/// The last part of the path, where there is one. A part that is not UTF-8 is
+/// no name that was handed out.
+struct Name(Option<String>);
+
+impl<S: Send + Sync> FromRequestParts<S> for Name {
+    type Rejection = Failure;
+
+    async fn from_request_parts(parts: &mut request::Parts, state: &S) -> Result<Self, Failure> {
+        let path = Option::<Path<String>>::from_request_parts(parts, state).await;
+        Ok(Self(
+            path.map_err(|_| Failure::link())?.map(|Path(name)| name),
+        ))
+    }
+}
+
 async fn master(State(proxy): State<Proxy>, Path(id): Path<String>) -> Result<Response, Failure> {
     let entry = proxy
         .0
@@ -211,11 +239,11 @@ async fn master(State(proxy): State<Proxy>, Path(id): Path<String>) -> Result<Re
 
 async fn proxy(
     State(proxy): State<Proxy>,
-    name: Option<Path<String>>,
+    name: Name,
     RawQuery(query): RawQuery,
 ) -> Result<Response, Failure> {
     let query = Query::parse(query.as_deref())?;
-    match proxy.open(Route::Proxy, name.as_deref().map(String::as_str), &query)? {
+    match proxy.open(Route::Proxy, name.0.as_deref(), &query)? {
         Link::Rendition {
             stream,
             rendition,
@@ -230,7 +258,7 @@ async fn proxy(
 
 async fn relay(
     State(proxy): State<Proxy>,
-    name: Option<Path<String>>,
+    name: Name,
     RawQuery(query): RawQuery,
     method: Method,
     headers: HeaderMap,
@@ -239,7 +267,7 @@ async fn relay(
     if !query.directives.is_empty() {
         return Err(Failure::link());
     }
-    let link = proxy.open(Route::Relay, name.as_deref().map(String::as_str), &query)?;
+    let link = proxy.open(Route::Relay, name.0.as_deref(), &query)?;
     let Link::Resource {
         stream, kind, url, ..
     } = &link

@@ -16,7 +16,7 @@ use http::{HeaderValue, StatusCode};
 use url::Url;
 
 use super::links::{Kind, Link};
-use super::{Proxy, Upstream};
+use super::{Proxy, Renditions, Upstream};
 use crate::answer::Failure;
 use crate::catalog::Entry;
 use crate::net;
@@ -33,7 +33,17 @@ pub(super) async fn master(proxy: &Proxy, entry: &Entry) -> Result<Response, Fai
     refuse_protected(entry)?;
     let upstream = proxy.upstream_of(entry);
     let (body, base) = fetch(proxy, &upstream, &[]).await?;
-    answer(rewrite(proxy, &upstream, &body, &base, &Variables::default()).0)
+    let mut found = HashMap::new();
+    let rewritten = rewrite(
+        proxy,
+        &upstream,
+        &body,
+        &base,
+        &Variables::default(),
+        Some(&mut found),
+    );
+    remember(proxy, entry, found);
+    answer(rewritten)
 }
 
 /// A rendition link: the stream's current URL for it.
@@ -50,23 +60,28 @@ pub(super) async fn rendition(
         .resolve(stream)
         .ok_or_else(Failure::stream_gone)?;
     refuse_protected(&entry)?;
-    let known = proxy
-        .0
-        .renditions
-        .get(stream)
-        .and_then(|known| known.get(rendition).cloned());
-    let fresh = known.is_none();
-    let url = match known {
-        Some(url) => url,
-        None => learn(proxy, &entry, rendition).await?,
+    let known = proxy.0.renditions.get(stream);
+    let current = known
+        .as_ref()
+        .is_some_and(|known| known.learned_from == entry.stream.url);
+    let known = known.and_then(|known| known.urls.get(rendition).cloned());
+    let (url, just_learned) = match known {
+        Some(url) if current => (url, false),
+        // The stream's URL has changed since; what was known may still work
+        // where the new one does not.
+        old => match (learn(proxy, &entry, rendition).await, old) {
+            (Ok(url), _) => (url, true),
+            (Err(_), Some(old)) => (old, true),
+            (Err(failure), None) => return Err(failure),
+        },
     };
     let mut upstream = Upstream {
         url,
         ..proxy.upstream_of(&entry)
     };
     let (body, base) = match fetch(proxy, &upstream, directives).await {
-        // What was remembered may have moved; what was just learned has not.
-        Err(failure) if !fresh && has_moved(failure.status) => {
+        // What was remembered may have moved.
+        Err(failure) if !just_learned && has_moved(failure.status) => {
             let url = learn(proxy, &entry, rendition).await?;
             if url == upstream.url {
                 return Err(failure);
@@ -76,7 +91,7 @@ pub(super) async fn rendition(
         }
         other => other?,
     };
-    answer(rewrite(proxy, &upstream, &body, &base, parent).0)
+    answer(rewrite(proxy, &upstream, &body, &base, parent, None))
 }
 
 /// A playlist that is named by its URL: interstitials, hand-made links.
@@ -86,7 +101,14 @@ pub(super) async fn resource(
     directives: &[(String, String)],
 ) -> Result<Response, Failure> {
     let (body, base) = fetch(proxy, upstream, directives).await?;
-    answer(rewrite(proxy, upstream, &body, &base, &Variables::default()).0)
+    answer(rewrite(
+        proxy,
+        upstream,
+        &body,
+        &base,
+        &Variables::default(),
+        None,
+    ))
 }
 
 /// The relay met a playlist under a segment's name.
@@ -99,22 +121,43 @@ pub(super) async fn from_relay(
     let max = proxy.0.config.playlist.as_u64();
     let base = response.url.clone();
     let mut body = BytesMut::from(&first[..]);
-    while let Some(chunk) = response.chunk().await? {
-        if (body.len() + chunk.len()) as u64 > max {
-            proxy.0.metrics.limit("relay.playlist");
-            return Err(net::FetchError::BodyTooLarge(max).into());
+    let rest = async {
+        while let Some(chunk) = response.chunk().await? {
+            if (body.len() + chunk.len()) as u64 > max {
+                return Err(net::FetchError::BodyTooLarge(max));
+            }
+            body.extend_from_slice(&chunk);
         }
-        body.extend_from_slice(&chunk);
-    }
-    answer(rewrite(proxy, upstream, &body, &base, &Variables::default()).0)
+        Ok(())
+    };
+    in_time(proxy, async { rest.await.map_err(Failure::from) }).await?;
+    answer(rewrite(
+        proxy,
+        upstream,
+        &body,
+        &base,
+        &Variables::default(),
+        None,
+    ))
 }
 
 /// Finds a rendition in the stream's multivariant playlist as it is now.
 pub(super) async fn learn(proxy: &Proxy, entry: &Entry, rendition: &str) -> Result<Url, Failure> {
-    let upstream = proxy.upstream_of(entry);
-    let (body, base) = fetch(proxy, &upstream, &[]).await?;
-    let (_, found) = rewrite(proxy, &upstream, &body, &base, &Variables::default());
-    found.get(rendition).cloned().ok_or_else(|| {
+    let (body, base) = fetch(proxy, &proxy.upstream_of(entry), &[]).await?;
+    let parent = Variables::default();
+    let context = Context {
+        base: &base,
+        parent: &parent,
+        limits: Limits::STANDARD,
+    };
+    let offered = playlist::multivariant(&body, &context);
+    let named = offered.into_iter().flat_map(|offered| offered.playlists);
+    let urls: HashMap<_, _> = named
+        .map(|named| (named.key.as_str().to_owned(), named.url))
+        .collect();
+    let found = urls.get(rendition).cloned();
+    remember(proxy, entry, urls);
+    found.ok_or_else(|| {
         Failure::new(
             StatusCode::NOT_FOUND,
             "rendition_gone",
@@ -123,12 +166,20 @@ pub(super) async fn learn(proxy: &Proxy, entry: &Entry, rendition: &str) -> Resu
     })
 }
 
+fn remember(proxy: &Proxy, entry: &Entry, urls: HashMap<String, Url>) {
+    if !urls.is_empty() {
+        let learned_from = entry.stream.url.clone();
+        let known = Renditions { learned_from, urls };
+        proxy.0.renditions.insert(entry.id.clone(), Arc::new(known));
+    }
+}
+
 /// A URL that has expired or moved answers so.
 fn has_moved(status: StatusCode) -> bool {
     matches!(status.as_u16(), 401 | 403 | 404 | 410)
 }
 
-fn refuse_protected(entry: &Entry) -> Result<(), Failure> {
+pub(super) fn refuse_protected(entry: &Entry) -> Result<(), Failure> {
     if entry.protection() == crate::plugins::Protection::Drm {
         return Err(Failure::new(
             StatusCode::FORBIDDEN,
@@ -149,25 +200,23 @@ async fn fetch(
     if !directives.is_empty() {
         url.query_pairs_mut().extend_pairs(directives);
     }
-    let exchange = async {
+    let (body, base) = in_time(proxy, async {
+        let request = upstream.egress.get(url);
         let response = upstream
             .egress
-            .send(upstream.egress.get(url), &*upstream.profile, "playlist")
+            .send(request, &*upstream.profile, "playlist")
             .await?;
         if !response.status.is_success() {
             return Err(Failure::upstream(response.status));
         }
         let base = response.url.clone();
-        Ok((
-            response.collect(proxy.0.config.playlist.as_u64()).await?,
-            base,
-        ))
-    };
-    let fetched = tokio::time::timeout(proxy.0.config.playlist_timeout, exchange).await;
-    let (body, base) = fetched.unwrap_or_else(|_| {
-        proxy.0.metrics.limit("relay.playlist_timeout");
-        Err(net::FetchError::Timeout("relay.playlist_timeout").into())
-    })?;
+        let body = response.collect(proxy.0.config.playlist.as_u64()).await;
+        if let Err(net::FetchError::BodyTooLarge(_)) = &body {
+            proxy.0.metrics.limit("relay.playlist");
+        }
+        Ok((body?, base))
+    })
+    .await?;
     if playlist::is_playlist(&body) {
         Ok((body, base))
     } else {
@@ -179,19 +228,36 @@ async fn fetch(
     }
 }
 
-/// Rewrites, and remembers the renditions of a multivariant playlist.
+async fn in_time<T>(
+    proxy: &Proxy,
+    exchange: impl Future<Output = Result<T, Failure>>,
+) -> Result<T, Failure> {
+    match tokio::time::timeout(proxy.0.config.playlist_timeout, exchange).await {
+        Ok(result) => result,
+        Err(_) => {
+            proxy.0.metrics.limit("relay.playlist_timeout");
+            Err(net::FetchError::Timeout("relay.playlist_timeout").into())
+        }
+    }
+}
+
+/// Rewrites. With `renditions`, what a multivariant playlist names are the
+/// stream's own renditions, and their URLs are put there; an interstitial's
+/// are not, and neither are those of a rendition that is another multivariant
+/// playlist.
 fn rewrite(
     proxy: &Proxy,
     upstream: &Upstream,
     body: &[u8],
     base: &Url,
     parent: &Variables,
-) -> (Rewritten, HashMap<String, Url>) {
+    renditions: Option<&mut HashMap<String, Url>>,
+) -> Rewritten {
     let mut linker = StreamLinker {
         proxy,
         stream: &upstream.stream,
         expires: proxy.0.links.expiry(proxy.0.clock.now()),
-        renditions: HashMap::new(),
+        renditions,
     };
     let context = Context {
         base,
@@ -199,7 +265,6 @@ fn rewrite(
         limits: Limits::STANDARD,
     };
     let rewritten = playlist::rewrite(body, &context, &mut linker);
-    let renditions = linker.renditions;
     if !rewritten.problems.is_empty() {
         proxy.0.metrics.limit("relay.playlist_problems");
         for (problem, count) in rewritten.problems.iter() {
@@ -211,13 +276,7 @@ fn rewrite(
             );
         }
     }
-    if !renditions.is_empty() && !upstream.stream.is_empty() {
-        proxy
-            .0
-            .renditions
-            .insert(upstream.stream.clone(), Arc::new(renditions.clone()));
-    }
-    (rewritten, renditions)
+    rewritten
 }
 
 fn answer(rewritten: Rewritten) -> Result<Response, Failure> {
@@ -238,18 +297,17 @@ struct StreamLinker<'a> {
     proxy: &'a Proxy,
     stream: &'a str,
     expires: i64,
-    renditions: HashMap<String, Url>,
+    renditions: Option<&'a mut HashMap<String, Url>>,
 }
 
 impl Linker for StreamLinker<'_> {
     fn link(&mut self, child: &Child<'_>) -> Option<String> {
-        let link = match (child.rendition, self.stream) {
+        let link = match (child.rendition, &mut self.renditions) {
             // A stream's own renditions outlive their URLs.
-            (Some(key), stream) if !stream.is_empty() => {
-                self.renditions
-                    .insert(key.as_str().to_owned(), child.url.clone());
+            (Some(key), Some(renditions)) => {
+                renditions.insert(key.as_str().to_owned(), child.url.clone());
                 Link::Rendition {
-                    stream: stream.to_owned(),
+                    stream: self.stream.to_owned(),
                     rendition: key.as_str().to_owned(),
                     variables: child.variables.clone(),
                 }

@@ -74,22 +74,24 @@ pub(super) async fn resource(
         return Err(Failure::upstream(response.status));
     }
     let bodiless = *method == Method::HEAD || response.status == StatusCode::NOT_MODIFIED;
+    if response.is_encoded() {
+        return Err(not_media("the upstream encoded a body that must not be"));
+    }
     let first = if bodiless {
         Bytes::new()
     } else {
-        response.chunk().await?.unwrap_or_default()
+        beginning(&mut response).await?
     };
 
     let from_start = response.status == StatusCode::OK || starts_at_zero(&response.headers);
     let content_type = match (from_start && !first.is_empty(), kind) {
         (true, Kind::Segment | Kind::Init) => match sniff(&first) {
-            Content::Playlist => {
+            Content::Playlist if response.status == StatusCode::OK => {
                 return super::playlist::from_relay(proxy, upstream, response, first).await;
             }
+            Content::Playlist => return Err(not_media("a part of a playlist is no media")),
             Content::Markup => {
-                return Err(Failure::new(
-                    StatusCode::BAD_GATEWAY,
-                    "upstream_not_media",
+                return Err(not_media(
                     "the upstream sent a page where media was expected",
                 ));
             }
@@ -126,6 +128,25 @@ pub(super) async fn resource(
         pipe(proxy, response, first)
     };
     Ok((status, out, body).into_response())
+}
+
+fn not_media(message: &str) -> Failure {
+    Failure::new(StatusCode::BAD_GATEWAY, "upstream_not_media", message)
+}
+
+/// The first chunk, or the first few of an upstream that begins with less than
+/// tells a playlist from media: a playlist must not slip through by its first
+/// bytes coming one by one.
+async fn beginning(response: &mut net::Response) -> Result<Bytes, Failure> {
+    const ENOUGH: usize = 16;
+    let mut first = response.chunk().await?.unwrap_or_default();
+    while first.len() < ENOUGH {
+        let Some(chunk) = response.chunk().await? else {
+            break;
+        };
+        first = [first, chunk].concat().into();
+    }
+    Ok(first)
 }
 
 /// The upstream's body as ours, chunk by chunk.

@@ -21,9 +21,9 @@ use hyper_util::server::graceful::GracefulShutdown;
 use hyper_util::service::TowerToHyperService;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::Semaphore;
+use tokio::task::JoinSet;
 use tokio_io_timeout::TimeoutStream;
 use tokio_util::sync::CancellationToken;
-use tokio_util::task::TaskTracker;
 use tower::ServiceExt;
 
 pub use guard::{Accepted, protect};
@@ -49,7 +49,7 @@ pub async fn serve(
     let graceful = GracefulShutdown::new();
     let places = Arc::new(Semaphore::new(config.max_connections));
     let clients = Clients::default();
-    let tracker = TaskTracker::new();
+    let mut connections = JoinSet::new();
     loop {
         if places.available_permits() == 0 {
             metrics.limit("server.max_connections");
@@ -92,7 +92,8 @@ pub async fn serve(
                 TowerToHyperService::new(app),
             );
         let connection = graceful.watch(connection);
-        tracker.spawn(async move {
+        while connections.try_join_next().is_some() {}
+        connections.spawn(async move {
             // A client that goes away is no news.
             if let Err(error) = connection.await {
                 tracing::debug!(%peer, %error, "connection ended");
@@ -101,7 +102,6 @@ pub async fn serve(
         });
     }
     drop(listener);
-    tracker.close();
     if tokio::time::timeout(config.drain, graceful.shutdown())
         .await
         .is_err()
@@ -109,6 +109,7 @@ pub async fn serve(
         metrics.limit("server.drain");
         tracing::warn!(drain = ?config.drain, "answers were cut at the end of the drain");
     }
+    connections.shutdown().await;
 }
 
 async fn accept(

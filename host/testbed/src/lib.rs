@@ -99,6 +99,7 @@ pub struct Testbed {
     log: RequestLog,
     faults: FaultStore,
     // Owns every accept loop, and through them every connection.
+    tickets: Arc<Tickets>,
     _servers: JoinSet<()>,
 }
 
@@ -136,7 +137,7 @@ impl Testbed {
         let faults = FaultStore::new(clock);
         let tickets = Arc::new(Tickets::default());
         let sites = sites::Sites::new(&info, Arc::clone(&tickets));
-        let origin = cdn::Cdn::new(&info, tickets, faults.clone(), clock)
+        let origin = cdn::Cdn::new(&info, Arc::clone(&tickets), faults.clone(), clock)
             .context("reading the embedded media")?;
         let season = schedule::router(clock, &info.jolpica)?;
         let controls = control::router(info.clone(), log.clone(), faults.clone());
@@ -157,6 +158,7 @@ impl Testbed {
             info,
             log,
             faults,
+            tickets,
             _servers: servers,
         })
     }
@@ -184,6 +186,12 @@ impl Testbed {
     /// Forgets the remembered requests.
     pub fn clear_log(&self) {
         self.log.clear();
+    }
+
+    /// Ends every stream URL that was handed out: the CDN answers 403 to it
+    /// from now on.
+    pub fn revoke_streams(&self) {
+        self.tickets.revoke_live();
     }
 
     /// The faults in force.

@@ -111,6 +111,11 @@ impl Tickets {
         kept.pages.remove(&token).map(|page| page.target)
     }
 
+    /// Forgets every stream's random.
+    pub(crate) fn revoke_live(&self) {
+        self.lock().live = Bounded::new(CAPACITY);
+    }
+
     /// The random of the first redirecting host.
     pub(crate) fn start_walk(&self) -> String {
         let hop = random();

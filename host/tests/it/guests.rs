@@ -18,6 +18,8 @@ pub(crate) struct Guest {
 /// `err(not-found)`: result tag 1, variant tag 0. See [`Guest::component`] for
 /// the memory.
 pub(crate) const NOT_FOUND: &str = "i32.const 512";
+/// `ok` with one record of zeros: no id, no URL.
+pub(crate) const REFUSED: &str = "i32.const 768";
 /// `ok([])`.
 pub(crate) const EMPTY: &str = "i32.const 640";
 pub(crate) const LOOP_FOREVER: &str = "loop $l br $l end unreachable";
@@ -103,6 +105,7 @@ impl Guest {
                 (data (i32.const 0) "{record}")
                 (data (i32.const 256) "{key}{version}")
                 (data (i32.const 512) "\01\00\00\00\00\00\00\00\00\00\00\00")
+                (data (i32.const 768) "\00\00\00\00\00\04\00\00\01\00\00\00")
                 (func (export "cabi_realloc") (param i32 i32 i32 i32) (result i32) i32.const 4096)
                 (func (export "f1-streams:extractor/metadata@1.0.0#describe") (result i32)
                     {describe} i32.const 0)

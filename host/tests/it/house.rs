@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 
 use f1_streams::app::App;
 use f1_streams::config::Config;
-use f1_streams_testbed::{Options, Testbed};
+use f1_streams_testbed::{Faults, Options, Testbed};
 use reqwest::{Client, Method, StatusCode};
 use serde_json::Value;
 use tokio::net::TcpListener;
@@ -124,12 +124,23 @@ impl House {
         )
     }
 
-    /// Stops the service and starts it again on the same directories.
-    pub(crate) async fn restart(mut self) -> Self {
+    /// Stops the service and starts it again on the same directories, with
+    /// another testbed: every upstream URL of before is dead.
+    pub(crate) async fn restart(self) -> Self {
+        self.restart_with(Faults::default()).await
+    }
+
+    /// As [`House::restart`], with the testbed in trouble from the start.
+    pub(crate) async fn restart_with(mut self, faults: Faults) -> Self {
         self.stop.cancel();
         self.task.take().unwrap().await.unwrap();
         let testbed = Testbed::start(Options::default()).await.unwrap();
+        testbed.set_faults(faults);
         let dir = std::mem::replace(&mut self.dir, tempfile::tempdir().unwrap());
+        let had_site = dir.path().join("data/sites/site-a.toml").exists();
+        if had_site {
+            Self::write_site(&testbed, dir.path(), "site-a", "/event/live");
+        }
         Self::open(testbed, dir, "").await
     }
 
@@ -147,32 +158,16 @@ impl House {
 
     /// A site file that grants what the testbed's site needs.
     pub(crate) fn add_site(&self, key: &str, event_path: &str) {
-        let base = &self.testbed.info().site_a;
-        let port = |name: &str| {
-            let url = if name == "cdn" {
-                self.testbed.info().cdn.clone()
-            } else {
-                String::new()
-            };
-            url.rsplit_once(':')
-                .map(|(_, port)| port.to_owned())
-                .unwrap_or_default()
-        };
-        let cdn = port("cdn");
-        // The redirecting hosts' ports are not told apart: grant each name on all.
-        let grants: Vec<String> = self
-            .testbed
-            .info()
-            .ports
-            .iter()
-            .flat_map(|port| ["go", "edge"].map(|name| format!("\"http://{name}.test:{port}\"")))
-            .chain([format!("\"http://cdn.test:{cdn}\"")])
-            .collect();
+        Self::write_site(&self.testbed, self.dir.path(), key, event_path);
+    }
+
+    fn write_site(testbed: &Testbed, dir: &Path, key: &str, event_path: &str) {
+        let info = testbed.info();
         let text = format!(
             r#"
                 plugin = "site-a"
                 base_url = "{base}"
-                allow_hosts = [{grants}]
+                allow_hosts = ["{go}", "{edge}", "{cdn}"]
                 allow_addresses = ["127.0.0.2/32"]
                 [headers]
                 X-Requested-With = "XMLHttpRequest"
@@ -182,9 +177,12 @@ impl House {
                 Referer = "{base}/"
                 Origin = "{base}"
             "#,
-            grants = grants.join(", "),
+            base = info.site_a,
+            go = info.go,
+            edge = info.edge,
+            cdn = info.cdn,
         );
-        std::fs::write(self.dir.path().join(format!("data/sites/{key}.toml")), text).unwrap();
+        std::fs::write(dir.join(format!("data/sites/{key}.toml")), text).unwrap();
     }
 
     /// A GET of a path of the service.

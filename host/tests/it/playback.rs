@@ -85,35 +85,39 @@ async fn the_same_resource_gets_the_same_link_for_every_viewer() {
 async fn the_first_byte_goes_out_with_the_origins_first_byte() {
     let house = House::start().await;
     let segments = house.segments().await;
-    house.testbed.clear_log();
-    house.testbed.set_faults(Faults {
+    let slow = Faults {
         segment_duration_ms: 3000,
         ..Faults::default()
-    });
-    let began = Instant::now();
-    let mut response = house.get(segments.last().unwrap()).await;
-    response.chunk().await.unwrap().unwrap();
-    let first_byte = jiff::Timestamp::now().as_microsecond();
-    let mut bytes = 0;
-    while let Some(chunk) = response.chunk().await.unwrap() {
-        bytes += chunk.len();
+    };
+    house.testbed.set_faults(slow);
+    // A busy machine may be late by itself; a relay that holds back is always.
+    let mut best = i64::MAX;
+    for _ in 0..3 {
+        house.testbed.clear_log();
+        let began = Instant::now();
+        let mut response = house.get(segments.last().unwrap()).await;
+        response.chunk().await.unwrap().unwrap();
+        let first_byte = jiff::Timestamp::now().as_microsecond();
+        let mut bytes = 0;
+        while let Some(chunk) = response.chunk().await.unwrap() {
+            bytes += chunk.len();
+        }
+        assert!(
+            began.elapsed() >= Duration::from_millis(2500),
+            "the origin was slow"
+        );
+        assert!(bytes > 0, "the rest came later");
+        let log = house.testbed.log();
+        let sent = log
+            .iter()
+            .find(|r| r.role == Role::Cdn && r.path.contains(".ts"))
+            .unwrap();
+        best = best.min(first_byte - sent.first_byte_at.unwrap());
+        if best < 100_000 {
+            return;
+        }
     }
-    assert!(
-        began.elapsed() >= Duration::from_millis(2500),
-        "the origin was slow: {:?}",
-        began.elapsed()
-    );
-    assert!(bytes > 0, "the rest came later");
-    let sent = house
-        .testbed
-        .log()
-        .into_iter()
-        .find(|r| r.role == Role::Cdn && r.path.contains(".ts"))
-        .unwrap();
-    let late = first_byte - sent.first_byte_at.unwrap();
-    // On an idle machine this is about a millisecond; what matters here is that
-    // it is not the three seconds of the whole segment.
-    assert!(late < 1_000_000, "{late} µs after the origin's first byte");
+    panic!("{best} µs after the origin's first byte, at best");
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -216,7 +220,14 @@ async fn a_rendition_link_outlives_the_url_behind_it() {
     let house = House::start().await;
     let (variant, _) = house.variant().await;
     let before = house.json("/api/streams").await["streams"][0]["found_at"].clone();
-    // A second extraction brings another random path on the CDN.
+    // The URL that was handed out dies, as on a site whose URLs expire; the
+    // next extraction brings another.
+    house.testbed.revoke_streams();
+    assert_eq!(
+        house.get(&variant).await.status(),
+        StatusCode::FORBIDDEN,
+        "the old URL is dead"
+    );
     house
         .client
         .post(format!("{}/api/streams/refresh", house.base))
@@ -236,9 +247,7 @@ async fn a_rendition_link_outlives_the_url_behind_it() {
 async fn a_rendition_link_survives_a_restart() {
     let house = House::start().await;
     let (variant, _) = house.variant().await;
-    // The testbed starts anew, too: every upstream URL of before is dead.
     let house = house.restart().await;
-    house.add_site("site-a", "/event/live");
     house.stream().await;
     assert!(!uri_lines(&house.text(&variant).await).is_empty());
 }

@@ -117,7 +117,7 @@ fn dependencies_point_downwards_only() {
         (
             "health",
             &[
-                "catalog", "clock", "config", "media", "net", "playlist", "plugins",
+                "catalog", "clock", "config", "media", "metrics", "net", "playlist", "plugins",
             ],
         ),
         (

@@ -13,18 +13,21 @@ async fn reading_streams_reaches_no_site_and_takes_no_time() {
     let house = House::start().await;
     house.stream().await;
     house.testbed.clear_log();
-    // Health checks go on by themselves every 30 s; this takes far less.
-    let mut times = Vec::new();
-    for _ in 0..200 {
-        let asked = Instant::now();
-        house.text("/api/streams").await;
-        times.push(asked.elapsed());
+    // Health checks go on by themselves every 30 s; this takes far less. A busy
+    // machine may be slow once; an answer that waits for anything always is.
+    let mut best = std::time::Duration::MAX;
+    for _ in 0..3 {
+        let mut times = Vec::new();
+        for _ in 0..200 {
+            let asked = Instant::now();
+            house.text("/api/streams").await;
+            times.push(asked.elapsed());
+        }
+        times.sort();
+        best = best.min(times[100]);
     }
     assert_eq!(house.testbed.log_len(), 0, "{:?}", house.testbed.log());
-    times.sort();
-    // A hundred times the promise's median, so that a busy machine passes and
-    // an answer that waits for anything does not.
-    assert!(times[100].as_millis() < 500, "{:?}", times[100]);
+    assert!(best.as_millis() < 5, "the median answer took {best:?}");
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -106,6 +109,7 @@ async fn only_what_was_handed_out_opens() {
         format!("/relay?url={variant_token}"),
         format!("/relay/other.ts?url={token}"),
         format!("/proxy/other.m3u8?url={variant_token}"),
+        format!("/relay/%ff?url={token}"),
         format!("{path}?url={token}&x=1"),
         format!("{path}?url={token}&url={token}"),
         format!("{path}?url={token}%20"),

@@ -96,7 +96,7 @@ impl<'p> Element<'p> {
 }
 
 pub(crate) fn join(base: &str, link: &str) -> Result<String, Error> {
-    Ok(Url::parse(base)?.join(link.trim())?.into())
+    Ok(Url::parse(base)?.join(link)?.into())
 }
 
 #[cfg(test)]
@@ -139,6 +139,10 @@ mod tests {
             Ok("Live now".into())
         );
         assert_eq!(page.all("script").map(|all| all.len()), Ok(2));
+        assert_eq!(
+            page.one("script").map(|one| one.text()),
+            Ok("var a=1".into())
+        );
         assert_eq!(page.script("var b"), Ok("var b=2".into()));
     }
 

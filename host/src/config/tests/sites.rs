@@ -117,10 +117,7 @@ fn lines_of_a_site_file() {
         "headers = { Host = \"a.test\" }",
         "the client makes it itself",
     );
-    check(
-        "headers = { via = \"a\" }",
-        "the client makes it itself",
-    );
+    check("headers = { via = \"a\" }", "the client makes it itself");
     check("headers = { \"a b\" = \"c\" }", "not a header's name");
     check("headers = { a = \"b\\nc\" }", "not a header's value");
     check("headers = { a = 1 }", "not a header's value");

@@ -11,8 +11,8 @@ use super::{DecodeError, MAX_OUTPUT, literal};
 const HEAD: &str =
     r"eval\s*\(\s*function\s*\(\s*p\s*,\s*a\s*,\s*c\s*,\s*k\s*,\s*e\s*,\s*[A-Za-z]\s*\)";
 
-/// The decoder's own code has some 350 bytes; looking further would read the
-/// rest of a hostile page once per opening bracket.
+/// The decoder's own code has some 350 bytes. What looks like its arguments
+/// farther away belongs to another call.
 const DECODER: usize = 2048;
 
 /// Larger bases use other digits and are not in use.
@@ -43,8 +43,8 @@ impl Arguments {
             let rest = text[at + 1..].trim_start().strip_prefix('(')?.trim_start();
             rest.starts_with(['\'', '"']).then_some(rest)
         });
-        let mut candidates = candidates.map(Self::parse);
-        candidates
+        let mut parsed = candidates.map(Self::parse);
+        parsed
             .next()
             .unwrap_or(Err(DecodeError::Packed("its arguments are missing")))
     }
@@ -233,6 +233,8 @@ mod tests {
         ] {
             assert!(unpacked(arguments).is_err(), "{arguments}");
         }
+        let far = format!("{}}}('0',62,1,'a'.split('|'),0,{{}})", " ".repeat(DECODER));
+        assert!(unpack(&format!("eval(function(p,a,c,k,e,d){{{far}")).is_err());
     }
 
     #[test]

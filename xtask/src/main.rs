@@ -1,0 +1,115 @@
+//! Every chore of a developer and an operator, one file per command. The
+//! project has no shell scripts: what a chore needs, it installs or names.
+#![allow(
+    clippy::print_stdout,
+    clippy::print_stderr,
+    reason = "a command line tool talks to whoever runs it"
+)]
+#![allow(
+    clippy::disallowed_methods,
+    reason = "no part of the service: it reads its own environment and clock"
+)]
+
+mod apt;
+mod build_plugins;
+mod check;
+mod component;
+mod demo;
+mod e2e;
+mod frontend;
+mod install;
+mod player;
+mod process;
+mod screenshots;
+mod setup;
+mod stack;
+mod steps;
+mod test;
+mod toolchain;
+mod viewer;
+mod workspace;
+
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+
+use crate::setup::Needs;
+use crate::toolchain::Toolchain;
+use crate::workspace::Workspace;
+
+#[derive(Parser)]
+#[command(
+    name = "cargo xtask",
+    bin_name = "cargo xtask",
+    about,
+    disable_version_flag = true
+)]
+struct Arguments {
+    /// Builds plugins with this tool chain, instead of the first that is there.
+    #[arg(long, global = true, value_enum)]
+    toolchain: Option<Toolchain>,
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Subcommand)]
+enum Command {
+    /// Installs what is missing for `demo`, `test` and `check`.
+    Setup,
+    /// Starts a simulated internet and the service on loopback.
+    Demo(demo::Arguments),
+    /// Runs every test of the project.
+    Test,
+    /// Formatting, lints and documentation: what a change must pass besides its tests.
+    Check,
+    /// Builds plugins to target/plugins/KEY.wasm.
+    BuildPlugins {
+        /// Only this one.
+        key: Option<String>,
+    },
+    /// Runs the browser tests against a demo of their own.
+    E2e,
+    /// Builds a plugin and puts it into a running service's plugins directory.
+    Install {
+        /// The plugin.
+        key: String,
+        /// The plugins directory.
+        #[arg(long, value_name = "DIR")]
+        to: PathBuf,
+    },
+    /// Takes the documentation's pictures from a demo of their own.
+    Screenshots {
+        /// Where they go.
+        dir: PathBuf,
+    },
+}
+
+fn main() -> ExitCode {
+    match run(Arguments::parse()) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            // A summary is the last word.
+            if !error.is::<steps::Failed>() {
+                eprintln!("error: {error:#}");
+            }
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn run(Arguments { toolchain, command }: Arguments) -> anyhow::Result<()> {
+    let workspace = Workspace::find()?;
+    match command {
+        Command::Setup => setup::run(&workspace, toolchain, Needs::everything()),
+        Command::Demo(arguments) => demo::run(&workspace, toolchain, &arguments),
+        Command::Test => test::run(&workspace, toolchain),
+        Command::Check => check::run(&workspace),
+        Command::BuildPlugins { key } => {
+            build_plugins::run(&workspace, toolchain, key.as_deref()).map(drop)
+        }
+        Command::E2e => e2e::run(&workspace, toolchain),
+        Command::Install { key, to } => install::run(&workspace, toolchain, &key, &to),
+        Command::Screenshots { dir } => screenshots::run(&workspace, toolchain, &dir),
+    }
+}

@@ -1,0 +1,80 @@
+//! `setup`: what other commands need and the machine does not have. Every step
+//! looks first, says one line when it does something, and is silent when there
+//! is nothing to do.
+
+use std::fs;
+
+use xshell::Shell;
+
+use crate::toolchain::Toolchain;
+use crate::workspace::Workspace;
+use crate::{apt, frontend};
+
+/// The browsers that the tests can use, in order.
+const BROWSERS: [&str; 4] = [
+    "chromium",
+    "chromium-browser",
+    "google-chrome-stable",
+    "google-chrome",
+];
+
+/// What a command is about to do.
+pub(crate) struct Needs {
+    /// Build plugins.
+    pub(crate) plugins: bool,
+    /// Drive a browser and decode media.
+    pub(crate) browser: bool,
+}
+
+impl Needs {
+    pub(crate) fn everything() -> Self {
+        Self {
+            plugins: true,
+            browser: true,
+        }
+    }
+}
+
+/// The frontend is needed by all: the service embeds it.
+pub(crate) fn run(
+    workspace: &Workspace,
+    toolchain: Option<Toolchain>,
+    needs: Needs,
+) -> anyhow::Result<()> {
+    let sh = workspace.shell()?;
+    if needs.plugins {
+        Toolchain::ensure(&sh, toolchain)?;
+    }
+    if needs.browser {
+        media_and_browser(&sh)?;
+    }
+    frontend::ensure(workspace)
+}
+
+/// The browser's path, for tests that drive it.
+pub(crate) fn browser() -> Option<std::path::PathBuf> {
+    let path = std::env::var_os("PATH").unwrap_or_default();
+    let dirs: Vec<_> = std::env::split_paths(&path).collect();
+    let places = BROWSERS
+        .iter()
+        .flat_map(|name| dirs.iter().map(move |dir| dir.join(name)));
+    places.into_iter().find(|place| place.is_file())
+}
+
+fn media_and_browser(sh: &Shell) -> anyhow::Result<()> {
+    let mut missing = Vec::new();
+    if !apt::in_path("ffmpeg") || !apt::in_path("ffprobe") {
+        missing.push("ffmpeg");
+    }
+    if browser().is_none() {
+        missing.push("chromium");
+    }
+    // Without any font a browser lays out empty boxes.
+    if fs::read_dir("/usr/share/fonts").map_or(true, |mut all| all.next().is_none()) {
+        missing.push("fonts-dejavu-core");
+    }
+    if missing.is_empty() {
+        return Ok(());
+    }
+    apt::install(sh, "what the browser tests use", &missing)
+}

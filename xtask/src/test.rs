@@ -1,0 +1,73 @@
+//! `test`: every test of the project. A step that cannot run has failed.
+
+use xshell::cmd;
+
+use crate::setup::{self, Needs};
+use crate::stack::{self, Stack};
+use crate::steps::Steps;
+use crate::toolchain::Toolchain;
+use crate::workspace::{Workspace, cargo};
+use crate::{demo, e2e, frontend};
+
+pub(crate) fn run(workspace: &Workspace, toolchain: Option<Toolchain>) -> anyhow::Result<()> {
+    let mut steps = Steps::default();
+    steps.run("setup", || {
+        setup::run(workspace, toolchain, Needs::everything())
+    });
+    // Before the Rust tests, which load the built plugins.
+    let built = steps.run("plugins and programs", || {
+        stack::build(workspace, toolchain)
+    });
+    steps.run("rust", || rust(workspace));
+    steps.run("rust documentation", || documentation(workspace));
+    steps.run("frontend types", || {
+        frontend::script(workspace, "check", &[], &[])
+    });
+    steps.run("frontend", || frontend::script(workspace, "test", &[], &[]));
+    let stack = built.and_then(|()| steps.run("whole system", || whole_system(workspace)));
+    match &stack {
+        Some(stack) => drop(steps.run("browser", || {
+            e2e::browse(workspace, stack, "e2e", &[]).map_err(|error| stack.explain(error))
+        })),
+        None => steps.impossible("browser", "there is no running system to look at"),
+    }
+    drop(stack);
+    steps.finish()
+}
+
+fn rust(workspace: &Workspace) -> anyhow::Result<()> {
+    let sh = workspace.shell()?;
+    let (cargo, but) = (cargo(), workspace.without_plugins());
+    // The same tests with either; nextest runs them side by side.
+    if cmd!(sh, "{cargo} nextest --version")
+        .quiet()
+        .ignore_stdout()
+        .ignore_stderr()
+        .run()
+        .is_ok()
+    {
+        cmd!(sh, "{cargo} nextest run --workspace {but...}")
+            .quiet()
+            .run()?;
+    } else {
+        cmd!(sh, "{cargo} test --workspace --all-targets {but...}")
+            .quiet()
+            .run()?;
+    }
+    Ok(())
+}
+
+fn documentation(workspace: &Workspace) -> anyhow::Result<()> {
+    let sh = workspace.shell()?;
+    let (cargo, but) = (cargo(), workspace.without_plugins());
+    cmd!(sh, "{cargo} test --doc --workspace {but...}")
+        .quiet()
+        .run()?;
+    Ok(())
+}
+
+fn whole_system(workspace: &Workspace) -> anyhow::Result<Stack> {
+    let stack = Stack::start(workspace, "test", 0)?;
+    demo::check(&stack)?;
+    Ok(stack)
+}
