@@ -95,6 +95,8 @@ impl Guest {
             word(0), // secrets: []
             word(0),
             word(0), // refresh-after: none
+            word(0),
+            word(0), // attributes: []
         ]
         .concat();
         let extraction = "f1-streams:extractor/extraction@1.0.0";

@@ -172,3 +172,32 @@ fn dependencies_point_downwards_only() {
         }
     }
 }
+
+#[test]
+fn what_is_counted_is_a_key() {
+    // Two counters name no limit but an oddity.
+    let oddities = ["links.refused", "relay.playlist_problems"];
+    let mut section = String::new();
+    let mut keys = Vec::new();
+    for line in f1_streams::config::DEFAULTS.lines() {
+        if let Some(name) = line.strip_prefix('[') {
+            section = format!("{}.", name.trim_end_matches(']'));
+        } else if let Some((key, _)) = line.split_once(" = ").filter(|_| !line.starts_with('#')) {
+            keys.push(format!("{section}{key}"));
+        }
+    }
+    assert!(keys.contains(&"plugins.limits.wall".to_owned()), "{keys:?}");
+    let mut counted = 0;
+    for (file, text) in all() {
+        for name in text
+            .split(".limit(\"")
+            .skip(1)
+            .filter_map(|rest| rest.split('"').next())
+        {
+            counted += 1;
+            let known = keys.iter().any(|key| key == name) || oddities.contains(&name);
+            assert!(known, "{file} counts {name}, which is no key");
+        }
+    }
+    assert!(counted > 15, "{counted} counters found");
+}

@@ -60,6 +60,7 @@ impl Info {
             config_schema: None,
             secrets: Vec::new(),
             refresh_after: None,
+            attributes: Vec::new(),
         })
     }
 
