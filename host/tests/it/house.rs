@@ -250,6 +250,24 @@ impl House {
         }
     }
 
+    /// Asks for a run as the page does; `true` if it will be.
+    pub(crate) async fn refresh(&self) -> bool {
+        let response = self
+            .client
+            .post(format!("{}/api/streams/refresh", self.base))
+            .send()
+            .await
+            .unwrap();
+        assert_eq!(response.status(), StatusCode::ACCEPTED);
+        let body: Value = serde_json::from_slice(&response.bytes().await.unwrap()).unwrap();
+        assert_eq!(
+            body["queued"] == true,
+            body["retry_after_seconds"].is_null(),
+            "{body}"
+        );
+        body["queued"] == true
+    }
+
     /// The first stream that is up.
     pub(crate) async fn stream(&self) -> Value {
         self.wait("a stream that is up", async |house| {

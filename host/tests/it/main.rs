@@ -8,6 +8,7 @@ mod command_line;
 mod contract;
 mod egress;
 mod guests;
+mod health;
 mod house;
 mod playback;
 mod plugins;

@@ -228,12 +228,7 @@ async fn a_rendition_link_outlives_the_url_behind_it() {
         StatusCode::FORBIDDEN,
         "the old URL is dead"
     );
-    house
-        .client
-        .post(format!("{}/api/streams/refresh", house.base))
-        .send()
-        .await
-        .unwrap();
+    assert!(house.refresh().await);
     house
         .wait("a second extraction", async |house| {
             let now = house.json("/api/streams").await;

@@ -43,16 +43,7 @@ async fn a_refresh_runs_the_site_in_the_background_and_is_rate_limited() {
     let before = runs(&house);
     let mut queued = 0;
     for _ in 0..20 {
-        let response = house
-            .client
-            .post(format!("{}/api/streams/refresh", house.base))
-            .send()
-            .await
-            .unwrap();
-        assert_eq!(response.status(), StatusCode::ACCEPTED);
-        let body: serde_json::Value =
-            serde_json::from_slice(&response.bytes().await.unwrap()).unwrap();
-        queued += u32::from(body["queued"] == true);
+        queued += u32::from(house.refresh().await);
     }
     assert_eq!(queued, 1, "one within the cooldown");
     house
@@ -193,12 +184,7 @@ async fn a_failing_site_keeps_its_last_good_list() {
         ..Default::default()
     };
     house.testbed.set_faults(faults);
-    house
-        .client
-        .post(format!("{}/api/streams/refresh", house.base))
-        .send()
-        .await
-        .unwrap();
+    assert!(house.refresh().await);
     house
         .wait("the failed run", async |house| {
             let status = house.plugin_status("site-a").await;
