@@ -5,7 +5,7 @@
 //! them up; what it returns passes one validating door ([`validate`]). This
 //! room does not know what a playlist is, when a site runs, or who watches.
 //!
-//! Files become generations in one pipeline ([`load`]) whether they come from
+//! Files become generations in one pipeline ([`mod@load`]) whether they come from
 //! the watched directory or the command line; [`registry`] swaps generations
 //! and takes back one that fails its probation.
 

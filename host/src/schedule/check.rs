@@ -9,7 +9,7 @@ use super::model::{Event, Season, Session, event_id, utc_date};
 
 /// The longest real season had 24 events; room for tests and re-runs.
 pub(super) const MAX_EVENTS: usize = 40;
-/// One per [`Kind`].
+/// One per [`Kind`](super::Kind).
 pub(super) const MAX_SESSIONS: usize = 7;
 /// Characters in any text shown to people. The longest real name has about 60.
 pub(super) const MAX_TEXT: usize = 120;
