@@ -225,7 +225,7 @@ impl Egress {
                 return Err(FetchError::TooManyRedirects);
             }
             hops += 1;
-            let next = self.follow(&response.url, &target)?;
+            let next = follow(&response.url, &target)?;
             if next.origin() != request.url.origin() {
                 request.headers.remove(http::header::AUTHORIZATION);
                 request.headers.remove(http::header::COOKIE);
@@ -242,24 +242,6 @@ impl Egress {
             }
             request.url = next;
         }
-    }
-
-    /// A redirect's target: judged as a raw string like any other URL.
-    fn follow(&self, base: &Url, location: &str) -> Result<Url, FetchError> {
-        if location
-            .bytes()
-            .any(|b| b <= b' ' || b == 0x7f || b == b'\\')
-        {
-            return Err(Denied::Url(
-                "a redirect holds a space, a control character or a backslash",
-            )
-            .into());
-        }
-        let url = base
-            .join(location)
-            .map_err(|_| Denied::Url("a redirect cannot be parsed"))?;
-        self.policy().judge(&url)?;
-        Ok(url)
     }
 
     async fn hop(&self, request: &Request, rules: &dyn Rules) -> Result<Response, FetchError> {
@@ -377,6 +359,20 @@ impl Response {
         }
         Ok(body.freeze())
     }
+}
+
+/// A redirect's target: its raw string is judged here, what it parses to
+/// with every hop.
+fn follow(base: &Url, location: &str) -> Result<Url, FetchError> {
+    if location
+        .bytes()
+        .any(|b| b <= b' ' || b == 0x7f || b == b'\\')
+    {
+        let why = "a redirect holds a space, a control character or a backslash";
+        return Err(Denied::Url(why).into());
+    }
+    let url = base.join(location);
+    Ok(url.map_err(|_| Denied::Url("a redirect cannot be parsed"))?)
 }
 
 /// The `Location` of a 3xx that is followed (RFC 9110, section 15.4).
