@@ -283,7 +283,9 @@ async fn poll_schedule(schedule: Schedule, net: Net, max_body: u64, stop: Cancel
             () = stop.cancelled() => return,
             polled = polled => polled,
         };
-        tracing::info!(changed = polled.changed, error = ?polled.error, "schedule polled");
+        if polled.error.is_none() {
+            tracing::info!(changed = polled.changed, "schedule polled");
+        }
     }
 }
 

@@ -92,7 +92,7 @@ f1-streams is up, with a simulated internet behind it.
   admin      {base}/admin       token {token}
   a player   ffmpeg -t 10 -i {base}/streams/{stream}/master.m3u8 -f null -
              vlc {base}/streams/{stream}/master.m3u8
-  plugins    drop a .wasm into {plugins}
+  plugins    edit plugins/site-a, then cargo xtask install site-a --to {plugins}
   log        {log}
 
 Ctrl-C ends it.",

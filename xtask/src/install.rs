@@ -17,7 +17,11 @@ pub(crate) fn run(
     to: &Path,
 ) -> anyhow::Result<()> {
     // A directory made here would hide a mount that is missing.
-    ensure!(to.is_dir(), "{} is no directory", to.display());
+    ensure!(
+        to.is_dir(),
+        "{} is no directory: make it, or start the service once",
+        to.display()
+    );
     build_plugins::run(workspace, toolchain, Some(key))?;
     let path = to.join(format!("{key}.wasm"));
     component::place(&path, &fs::read(workspace.component(key))?)?;

@@ -141,11 +141,12 @@ pub fn router(parts: Parts, config: &Config, accepted: Accepted) -> Router {
 /// shape that all errors have.
 async fn in_one_shape(response: Response) -> Response {
     let status = response.status();
-    let json = response
+    // Ours, or the page that says "not found" to people.
+    let said = response
         .headers()
         .get(CONTENT_TYPE)
-        .is_some_and(|kind| kind == "application/json");
-    if json || !(status.is_client_error() || status.is_server_error()) {
+        .is_some_and(|kind| kind == "application/json" || kind == "text/html");
+    if said || !(status.is_client_error() || status.is_server_error()) {
         return response;
     }
     let (code, message) = match status {

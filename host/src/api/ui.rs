@@ -28,9 +28,11 @@ const POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self' 'u
 
 pub(super) async fn page(method: Method, uri: Uri, headers: HeaderMap) -> Response {
     let path = uri.path().trim_start_matches('/');
-    let machine = ["api/", "proxy/", "relay/", "streams/", "channels/", "t/"]
-        .iter()
-        .any(|p| path.starts_with(p));
+    let room = path.split('/').next().unwrap_or_default();
+    let machine = matches!(
+        room,
+        "api" | "proxy" | "relay" | "streams" | "channels" | "t"
+    );
     if machine || !matches!(method, Method::GET | Method::HEAD) {
         return Failure::new(StatusCode::NOT_FOUND, "not_found", "there is no such route")
             .into_response();
@@ -49,7 +51,14 @@ pub(super) async fn page(method: Method, uri: Uri, headers: HeaderMap) -> Respon
         return Failure::new(StatusCode::NOT_FOUND, "not_found", "there is no such file")
             .into_response();
     }
-    file(INDEX, &headers).unwrap_or_else(|| {
+    let known = matches!(path.trim_end_matches('/'), "" | "watch" | "admin");
+    let page = file(INDEX, &headers).map(|mut page| {
+        if !known {
+            *page.status_mut() = StatusCode::NOT_FOUND;
+        }
+        page
+    });
+    page.unwrap_or_else(|| {
         Failure::new(
             StatusCode::NOT_FOUND,
             "no_frontend",

@@ -4,7 +4,7 @@
 use std::process::ExitCode;
 use std::sync::Arc;
 
-use anyhow::{Result, bail};
+use anyhow::{Context, Result, bail};
 use serde_json::json;
 
 use super::plugin_file::load_file;
@@ -54,7 +54,20 @@ pub(super) async fn site_and_plugin(
         }
     };
     let file = config.plugins_dir().join(format!("{}.wasm", site.plugin));
-    let plugin = load_file(&parts.host, &file, config.plugins.max_file.as_u64()).await?;
+    let plugin = load_file(&parts.host, &file, config.plugins.max_file.as_u64()).await;
+    let plugin = plugin.with_context(|| {
+        let site_file = config.sites_dir().join(format!("{key}.toml"));
+        let configured = if site_file.exists() {
+            ""
+        } else {
+            ", and there is no such file"
+        };
+        format!(
+            "the plugin {:?} of {}{configured}",
+            site.plugin,
+            site_file.display()
+        )
+    })?;
     Ok((site, plugin))
 }
 

@@ -46,14 +46,10 @@ enum Command {
         #[arg(long, value_enum)]
         kind: Option<LinkKind>,
         /// Print what LINK holds: a path that was handed out, or its `url`.
-        #[arg(
-            long,
-            value_name = "LINK",
-            conflicts_with = "url",
-            required_unless_present = "url"
-        )]
+        #[arg(long, value_name = "LINK", conflicts_with = "url")]
         open: Option<String>,
         /// The upstream URL to seal.
+        #[arg(required_unless_present = "open")]
         url: Option<String>,
     },
     /// Print the resolved configuration with the origin of each value.

@@ -17,6 +17,12 @@ pub(super) async fn run(config: Config) -> Result<ExitCode> {
         None => None,
     };
     let address = listener.local_addr()?;
+    let nobody_named = config.server.hosts.is_empty() && config.server.public_url.is_none();
+    if address.ip().is_unspecified() && nobody_named {
+        tracing::warn!(
+            "only localhost is answered: set server.hosts to the names or addresses that viewers type"
+        );
+    }
     let data_dir = config.data_dir.display().to_string();
     let app = App::build(config, address)?;
     tracing::info!(address = %format!("http://{address}"), data_dir, "serving");
@@ -27,7 +33,7 @@ pub(super) async fn run(config: Config) -> Result<ExitCode> {
 async fn bind(listen: SocketAddr, key: &str) -> Result<TcpListener> {
     TcpListener::bind(listen)
         .await
-        .with_context(|| format!("{key} = {listen} cannot be bound"))
+        .with_context(|| format!("{key} = {listen} cannot be bound; set {key} to a free port"))
 }
 
 fn signalled() -> Result<impl Future<Output = ()>> {

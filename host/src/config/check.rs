@@ -42,14 +42,20 @@ pub(super) fn conflicts(config: &Config) -> Vec<Conflict> {
         when(
             smaller > larger,
             keys,
-            &format!("is longer than {}: change one of the two", keys[1]),
+            &format!(
+                "{} must not be longer than {}: change one of the two",
+                keys[0], keys[1]
+            ),
         );
     }
     for (keys, smaller, larger) in sizes(config) {
         when(
             smaller > larger,
             keys,
-            &format!("is more than {}: change one of the two", keys[1]),
+            &format!(
+                "{} must not be more than {}: change one of the two",
+                keys[0], keys[1]
+            ),
         );
     }
     found

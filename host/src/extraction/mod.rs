@@ -206,7 +206,8 @@ impl Scheduler {
             let wait = run.wait(&site, failures, &inner.config, parts.clock.now());
             let not_before = run.not_before();
             let next = Instant::now() + wait;
-            let next_at = parts.clock.now().checked_add(wait).ok();
+            let whole = Duration::from_secs(wait.as_secs());
+            let next_at = parts.clock.now().checked_add(whole).ok();
             let known = SiteRuns {
                 last: Some(run.last),
                 next: next_at,

@@ -118,7 +118,7 @@ pub(super) async fn once(
     tracing::info!(
         site = site.key,
         outcome = last.outcome,
-        message = last.message,
+        why = last.message,
         streams = last.streams,
         duration_ms = last.duration_ms,
         "extraction"

@@ -35,10 +35,12 @@ pub enum Denied {
     #[error("scheme {0:?} is not fetched, only http and https")]
     Scheme(String),
     /// Outside `net.ports`.
-    #[error("port {0} is not in net.ports")]
+    #[error("port {0} is not in net.ports: add it there")]
     Port(u16),
     /// A denied address; the name is given where one was resolved.
-    #[error("{host} is {ip}, which is {range}: not allowed by net.allow_addresses or the site's")]
+    #[error(
+        "{host} is at a denied address, {ip} ({range}): allow_addresses of the site file or of [net] would allow it"
+    )]
     Address {
         /// The host as the URL has it.
         host: String,

@@ -247,7 +247,7 @@ impl Poller {
         let error = match &listing {
             Err(error) => Some(error.to_string()),
             Ok(listing) if listing.files.is_empty() && !self.known.is_empty() => {
-                Some("the directory is empty; the loaded plugins stay".to_owned())
+                Some("it is empty, as when a mount is gone: what was loaded stays".to_owned())
             }
             Ok(_) => None,
         };
@@ -256,6 +256,9 @@ impl Poller {
             let mut status = self.status.lock().unwrap_or_else(PoisonError::into_inner);
             if error.is_some() && status.error != error {
                 tracing::warn!(path = %self.path.display(), error, "plugins directory");
+            }
+            if error.is_none() && status.error.is_some() {
+                tracing::info!(path = %self.path.display(), "plugins directory is back");
             }
             status.error = error;
             status.checked_at = Some(self.clock.now());

@@ -154,7 +154,7 @@ impl Sites {
         if files.is_empty() && errors.is_empty() && before.files.iter().any(configured) {
             errors.insert(
                 stem(&self.0.dir),
-                "the directory is empty; the sites stay".into(),
+                "it is empty, as when a mount is gone: the sites stay".into(),
             );
         }
         // Last good stays: of a file that broke, and of a directory that went.
@@ -200,7 +200,7 @@ impl Sites {
             .iter()
             .filter(|(key, error)| before.errors.get(*key) != Some(error))
         {
-            tracing::warn!(site = key, error, "site file refused");
+            tracing::warn!(file = key, error, "sites");
         }
         self.0.current.store(Arc::new(Current {
             files,

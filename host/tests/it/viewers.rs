@@ -331,6 +331,12 @@ async fn the_page_is_in_the_binary() {
             "{path}"
         );
     }
+    let unknown = house.get("/nowhere").await;
+    assert_eq!(unknown.status(), StatusCode::NOT_FOUND);
+    assert!(
+        unknown.text().await.unwrap().contains("_app/immutable/"),
+        "the page says it to people"
+    );
     let page = house.get("/watch").await;
     let again = house
         .client

@@ -14,7 +14,8 @@ export const PLUGIN: Record<PluginState, Said> = {
   probation: {
     word: 'On probation',
     tone: 'warn',
-    means: 'A new generation is used and not yet proven. If it fails, the last one comes back.',
+    means:
+      'It is used, but has not brought a stream yet. If it fails by its own fault, the last proven one comes back, where there is one.',
   },
   refused: { word: 'Refused', tone: 'bad', means: 'No version of it works.' },
   missing: { word: 'Missing', tone: 'bad', means: 'A site asks for it and there is no such file.' },

@@ -90,7 +90,7 @@ export function extent(event: RaceEvent): { from: string; to: string; dated: boo
   };
 }
 
-const THIS_WEEKEND_MS = 6 * 86_400_000;
+const THIS_WEEKEND_MS = 4 * 86_400_000;
 
 /** The event has begun or begins within days, so that "this weekend" is true. */
 export function isThisWeekend(event: RaceEvent, now: number): boolean {
