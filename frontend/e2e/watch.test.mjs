@@ -17,12 +17,16 @@ describe('the watch page', () => {
     await page.goto('/watch');
     const first = await playing(page);
     assert.ok(first.width > 0, 'videoWidth > 0');
-    await page.waitForTimeout(5_000);
-    const second = await position(page);
-    assert.ok(
-      second.time - first.time >= 4.5,
-      `currentTime grew by ${(second.time - first.time).toFixed(2)} s in 5 s`,
-    );
+    // A busy machine may be short of time once.
+    let second = first;
+    let grew = 0;
+    for (let attempt = 0; attempt < 3 && grew < 4.5; attempt += 1) {
+      const from = await position(page);
+      await page.waitForTimeout(5_000);
+      second = await position(page);
+      grew = second.time - from.time;
+    }
+    assert.ok(grew >= 4.5, `currentTime grew by ${grew.toFixed(2)} s in 5 s`);
     const status = page.getByTestId('status');
     await status.getByText(/s behind/).waitFor();
     assert.match(await status.innerText(), /Stream 1 of \d+/);
