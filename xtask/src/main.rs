@@ -11,6 +11,7 @@
 )]
 
 mod apt;
+mod bench;
 mod build_plugins;
 mod check;
 mod component;
@@ -78,6 +79,11 @@ enum Command {
         #[arg(long, value_name = "DIR")]
         to: PathBuf,
     },
+    /// Measures what it costs, with a release build.
+    Bench {
+        /// What is measured.
+        subject: bench::Subject,
+    },
     /// Takes the documentation's pictures from a demo of their own.
     Screenshots {
         /// Where they go.
@@ -110,6 +116,7 @@ fn run(Arguments { toolchain, command }: Arguments) -> anyhow::Result<()> {
         }
         Command::E2e => e2e::run(&workspace, toolchain),
         Command::Install { key, to } => install::run(&workspace, toolchain, &key, &to),
+        Command::Bench { subject } => bench::run(&workspace, toolchain, subject),
         Command::Screenshots { dir } => screenshots::run(&workspace, toolchain, &dir),
     }
 }

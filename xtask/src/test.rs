@@ -50,7 +50,7 @@ fn rust(workspace: &Workspace) -> anyhow::Result<()> {
             .quiet()
             .run()?;
     } else {
-        cmd!(sh, "{cargo} test --workspace --all-targets {but...}")
+        cmd!(sh, "{cargo} test --workspace --lib --bins --tests {but...}")
             .quiet()
             .run()?;
     }
