@@ -41,7 +41,8 @@ pub(crate) fn foundation(config: &Config) -> Result<Foundation> {
     let clock = Clock::system();
     let metrics = Metrics::new();
     let net = Net::new(config.net.clone(), metrics.clone());
-    let engine = Engine::new().map_err(|e| anyhow::anyhow!("the WebAssembly engine: {e:#}"))?;
+    let engine = Engine::new(&config.plugins)
+        .map_err(|e| anyhow::anyhow!("the WebAssembly engine: {e:#}"))?;
     let host = Host::new(engine, &config.plugins, clock.clone(), metrics.clone());
     let sites = Sites::new(&config.data_dir, net.clone());
     Ok(Foundation {

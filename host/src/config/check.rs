@@ -58,6 +58,14 @@ pub(super) fn conflicts(config: &Config) -> Vec<Conflict> {
             ),
         );
     }
+    for (plugin, own) in &config.plugins.overrides {
+        let limits = config.plugins.limits.with(own);
+        when(
+            limits.body > limits.bytes,
+            &["plugins.override", "plugins.limits.body"],
+            &format!("{plugin}: body must not be more than bytes: change one of the two"),
+        );
+    }
     found
 }
 

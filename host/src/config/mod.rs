@@ -17,6 +17,7 @@ mod error;
 mod header;
 mod key;
 mod layers;
+mod limits;
 mod model;
 mod origin;
 mod pattern;
@@ -34,9 +35,10 @@ use std::path::{Path, PathBuf};
 pub use error::{ConfigError, Problem};
 pub use header::is_reserved_header;
 pub use key::{BadKey, Key};
+pub use limits::{LimitOverride, PluginLimits};
 pub use model::{
-    Auth, Config, Extraction, Grants, Health, Links, Log, LogFormat, Metrics, Net, PluginLimits,
-    Plugins, Redis, Relay, Schedule, Server, Viewers,
+    Auth, Config, Extraction, Grants, Health, Links, Log, LogFormat, Metrics, Net, Plugins, Redis,
+    Relay, Schedule, Server, Viewers,
 };
 pub use origin::{Origin, Origins};
 pub use pattern::{BadPattern, HostPattern, Scheme};

@@ -16,6 +16,8 @@ use ipnet::IpNet;
 use serde::Deserialize;
 use url::Url;
 
+use super::key::Key;
+use super::limits::{self, LimitOverride, PluginLimits};
 use super::secret::Secret;
 use super::value;
 
@@ -150,7 +152,13 @@ pub struct Plugins {
     pub max_files: usize,
     #[serde(deserialize_with = "value::count")]
     pub max_calls: usize,
+    /// Of the whole engine.
+    #[serde(deserialize_with = "value::size")]
+    pub stack: ByteSize,
     pub limits: PluginLimits,
+    /// By the plugin's key.
+    #[serde(rename = "override", deserialize_with = "limits::overrides")]
+    pub overrides: BTreeMap<Key, LimitOverride>,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -158,37 +166,14 @@ pub enum Grants {
     Declared,
 }
 
-#[derive(Debug, Clone, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct PluginLimits {
-    #[serde(deserialize_with = "value::duration")]
-    pub wall: Duration,
-    #[serde(deserialize_with = "value::duration")]
-    pub describe: Duration,
-    #[serde(deserialize_with = "value::size")]
-    pub memory: ByteSize,
-    #[serde(deserialize_with = "value::count")]
-    pub requests: usize,
-    #[serde(deserialize_with = "value::size_or_zero")]
-    pub request_body: ByteSize,
-    #[serde(deserialize_with = "value::size")]
-    pub body: ByteSize,
-    #[serde(deserialize_with = "value::size")]
-    pub bytes: ByteSize,
-    #[serde(deserialize_with = "value::count_or_zero")]
-    pub redirects: usize,
-    #[serde(deserialize_with = "value::count_or_zero")]
-    pub log_lines: usize,
-    #[serde(deserialize_with = "value::size")]
-    pub log_line: ByteSize,
-    #[serde(deserialize_with = "value::size_or_zero")]
-    pub attachments: ByteSize,
-    #[serde(deserialize_with = "value::size_or_zero")]
-    pub state: ByteSize,
-    #[serde(deserialize_with = "value::count")]
-    pub streams: usize,
-    #[serde(deserialize_with = "value::size")]
-    pub text: ByteSize,
+impl Plugins {
+    /// The limits of a call into the plugin `key`.
+    pub fn limits_of(&self, key: &str) -> PluginLimits {
+        match self.overrides.get(key) {
+            Some(own) => self.limits.with(own),
+            None => self.limits.clone(),
+        }
+    }
 }
 
 #[derive(Debug, Clone, Deserialize)]

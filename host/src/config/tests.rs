@@ -65,7 +65,7 @@ fn defaults_resolve_to_what_the_documentation_promises() {
     assert_eq!(config.net.ports, [80, 443, 8080, 8443]);
     assert_eq!(config.net.connect_timeout, Duration::from_secs(3));
     assert_eq!(config.plugins.settle, Duration::from_millis(500));
-    assert_eq!(config.plugins.limits.memory.as_u64(), 64 * 1024 * 1024);
+    assert_eq!(config.plugins.limits.memory.as_u64(), 128 * 1024 * 1024);
     assert_eq!(config.extraction.interval, Duration::from_secs(120));
     assert!(config.net.user_agent.starts_with("f1-streams/"));
     assert_eq!(config.redis.url, None);

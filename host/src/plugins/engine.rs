@@ -11,10 +11,15 @@ use wasmtime::{Config, Result};
 
 use super::bindings::Extractor;
 use super::call::Call;
+use super::wasi;
+use crate::config;
 
 /// How often running guests are looked at. Also the precision of every
 /// wall-time limit of a call.
 pub(super) const TICK: Duration = Duration::from_millis(10);
+
+/// What the host's own functions may use of a call's stack.
+const HOST_STACK: usize = 1536 << 10;
 
 /// The engine and the linker of the world; cheap to clone.
 #[derive(Clone)]
@@ -31,19 +36,21 @@ impl std::fmt::Debug for Engine {
 
 impl Engine {
     /// Starts the engine and its ticker thread, which ends with the engine.
-    pub fn new() -> Result<Self> {
+    pub fn new(plugins: &config::Plugins) -> Result<Self> {
+        let stack = usize::try_from(plugins.stack.as_u64()).unwrap_or(usize::MAX / 2);
         let mut config = Config::new();
         config
             .wasm_component_model(true)
             .epoch_interruption(true)
-            // Guests recurse little; the async stack must hold it and the host's frames.
-            .max_wasm_stack(512 << 10)
-            .async_stack_size(2 << 20);
+            // The async stack must hold the guest's and the host's frames.
+            .max_wasm_stack(stack)
+            .async_stack_size(stack + HOST_STACK);
         let wasm = wasmtime::Engine::new(&config)?;
         let mut linker = Linker::new(&wasm);
         Extractor::add_to_linker::<_, wasmtime::component::HasSelf<Call>>(&mut linker, |call| {
             call
         })?;
+        wasi::add_to_linker(&mut linker)?;
         start_ticker(&wasm)?;
         Ok(Self {
             wasm,

@@ -1,8 +1,10 @@
 //! The plugin host: WebAssembly components behind the contract in `wit/`.
 //!
-//! A guest reaches nothing but the imports of its world. Every call runs in a
-//! fresh store with its own budgets ([`call`]) and ends by a trap when it uses
-//! them up; what it returns passes one validating door ([`validate`]). This
+//! A guest reaches nothing but the imports of its world, and an empty WASI
+//! ([`wasi`]) for what other tool chains link in. Every call runs in a fresh
+//! store with its own budgets ([`call`], [`meters`]) and ends by a trap when it
+//! uses them up; what it returns passes one validating door ([`validate`]), what
+//! it says one journal ([`journal`]). This
 //! room does not know what a playlist is, when a site runs, or who watches.
 //!
 //! Files become generations in one pipeline ([`mod@load`]) whether they come from
@@ -14,20 +16,26 @@ mod call;
 mod capabilities;
 mod directory;
 mod engine;
+mod journal;
 mod load;
 mod loader;
+mod meters;
+mod outcome;
 mod registry;
+mod scrub;
 mod site;
 mod state;
+mod stream;
+mod text;
 mod validate;
+mod wasi;
 
-pub use call::{CallError, Hint, Host, RunError};
+pub use call::{Hint, Host};
 pub use directory::{Directory, DirectoryStatus};
 pub use engine::Engine;
 pub use load::{Generation, Info, LoadError, load};
 pub use loader::Loader;
+pub use outcome::{Block, CallError, Ended, ExtractError, RunError, Used};
 pub use registry::{PluginError, PluginState, PluginStatus, Registry};
 pub use site::{Site, Sites};
-pub use validate::{
-    Block, ExtractError, Extraction, Protection, Quality, Refused, Stream, StreamKind,
-};
+pub use stream::{Extraction, Protection, Quality, Refused, Stream, StreamKind};

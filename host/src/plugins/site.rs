@@ -59,6 +59,11 @@ impl Site {
         })
     }
 
+    /// The texts of all its secrets.
+    pub(super) fn secret_texts(&self) -> impl Iterator<Item = &str> {
+        self.secrets.values().map(config::Secret::reveal)
+    }
+
     /// Whether this site's plugin may fetch `url`: what the plugin asks for
     /// intersected with what the operator grants. With nothing granted by
     /// name, what was asked for by name is granted (`grants = "declared"`).

@@ -1,7 +1,8 @@
 //! A site's small state: survives calls, swaps and restarts, and is a cache
 //! that may be dropped at any time.
 //!
-//! Bounded by `plugins.limits.state` over keys and values. Written to
+//! Bounded by `plugins.limits.state` over keys and values, and
+//! `plugins.limits.state_entries`. Written to
 //! `data_dir/state/<site>.json` after a call that changed it; a file that
 //! cannot be read is an empty state.
 
@@ -33,6 +34,21 @@ struct Inner {
     entries: Mutex<(BTreeMap<String, Entry>, bool)>,
 }
 
+/// What one site may keep.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Quota {
+    /// Of all keys and values.
+    pub(super) bytes: u64,
+    pub(super) entries: usize,
+}
+
+/// Which of them one more entry would exceed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Full {
+    Bytes,
+    Entries,
+}
+
 /// Larger files are somebody else's and are ignored.
 const MAX_FILE: u64 = 4 << 20;
 
@@ -57,15 +73,14 @@ impl State {
         STANDARD.decode(&entry.value).ok()
     }
 
-    /// `false`: the state would be larger than `quota` bytes.
     pub(super) fn set(
         &self,
         key: &str,
         value: &[u8],
         expires: Option<i64>,
         now_ms: i64,
-        quota: u64,
-    ) -> bool {
+        quota: Quota,
+    ) -> Result<(), Full> {
         let mut entries = self.lock();
         entries
             .0
@@ -76,8 +91,11 @@ impl State {
             .filter(|(other, _)| *other != key)
             .map(|(other, entry)| other.len() + entry.value.len() / 4 * 3)
             .sum();
-        if (others + key.len() + value.len()) as u64 > quota {
-            return false;
+        if (others + key.len() + value.len()) as u64 > quota.bytes {
+            return Err(Full::Bytes);
+        }
+        if !entries.0.contains_key(key) && entries.0.len() >= quota.entries {
+            return Err(Full::Entries);
         }
         let entry = Entry {
             value: STANDARD.encode(value),
@@ -85,7 +103,7 @@ impl State {
         };
         entries.0.insert(key.to_owned(), entry);
         entries.1 = true;
-        true
+        Ok(())
     }
 
     pub(super) fn delete(&self, key: &str) {
@@ -122,9 +140,21 @@ mod tests {
         let dir = tempfile::tempdir().expect("tempdir");
         let path = dir.path().join("state/a.json");
         let state = State::open(path.clone());
-        assert!(state.set("token", b"abc", None, 0, 100));
-        assert!(state.set("short", b"x", Some(10), 0, 100));
-        assert!(!state.set("big", &[0; 200], None, 0, 100));
+        let quota = Quota {
+            bytes: 100,
+            entries: 2,
+        };
+        assert_eq!(state.set("token", b"abc", None, 0, quota), Ok(()));
+        assert_eq!(state.set("short", b"x", Some(10), 0, quota), Ok(()));
+        let big = state.set("short", &[0; 200], None, 0, quota);
+        assert_eq!(big, Err(Full::Bytes));
+        let third = state.set("third", b"x", None, 0, quota);
+        assert_eq!(third, Err(Full::Entries));
+        assert_eq!(
+            state.set("token", b"abc", None, 0, quota),
+            Ok(()),
+            "a known one"
+        );
         state.save().expect("saved");
         let again = State::open(path.clone());
         assert_eq!(again.get("token", 50).as_deref(), Some(&b"abc"[..]));

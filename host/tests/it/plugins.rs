@@ -69,7 +69,7 @@ async fn each_kind_of_broken_file_is_a_typed_error_and_the_last_good_version_ser
     let guest = |guest: Guest| guest.component();
     let core_module = wat::parse_str("(module)").unwrap();
     let unknown_import =
-        wat::parse_str(r#"(component (import "wasi:sockets/tcp@0.2.0" (instance)))"#).unwrap();
+        wat::parse_str(r#"(component (import "wasi:nn/graph@0.2.0" (instance)))"#).unwrap();
     let cases: Vec<(&str, Vec<u8>)> = vec![
         (
             "format",

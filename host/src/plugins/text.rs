@@ -1,0 +1,46 @@
+//! Text that somebody else wrote, made fit for a page, a log line or a header.
+
+/// Text without control characters and bidirectional controls, at most `max`
+/// bytes, cut at a character.
+pub(super) fn clean(text: &str, max: usize) -> String {
+    let mut out = String::new();
+    for c in text.chars().filter(|c| !is_hidden(*c)) {
+        if out.len() + c.len_utf8() > max {
+            break;
+        }
+        out.push(c);
+    }
+    out.trim().to_owned()
+}
+
+/// Characters that are not seen themselves and change what is: control
+/// characters, line and paragraph separators, and what Unicode calls format
+/// characters (bidirectional controls, joiners, tags).
+fn is_hidden(c: char) -> bool {
+    c.is_control()
+        || matches!(c,
+            '\u{ad}' | '\u{61c}' | '\u{180e}' | '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}'
+            | '\u{2060}'..='\u{206f}' | '\u{feff}' | '\u{fff9}'..='\u{fffb}'
+            | '\u{e0000}'..='\u{e007f}')
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn text_loses_what_could_forge_a_line_or_turn_it_around() {
+        for (dirty, expect) in [
+            ("plain", "plain"),
+            ("a\r\nb\0c\u{1b}[31m", "abc[31m"),
+            ("a\u{9b}31m\u{85}b", "a31mb"),
+            ("a\u{2028}b\u{2029}c", "abc"),
+            ("\u{202e}gnp.exe", "gnp.exe"),
+            ("a\u{61c}\u{2066}b\u{e0041}", "ab"),
+            ("  Zandvoort – été  ", "Zandvoort – été"),
+        ] {
+            assert_eq!(clean(dirty, 100), expect);
+        }
+        assert_eq!(clean("äää", 5), "ää", "cut at a character");
+    }
+}
