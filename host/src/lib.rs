@@ -2,7 +2,7 @@
 //! that they play, and plays them through its own proxy.
 //!
 //! ARCHITECTURE.md draws the rooms; dependencies point downwards only:
-//! `cli → api → proxy, extraction, health → schedule, catalog, plugins →
+//! `cli → api → proxy, extraction, health → cases, schedule, catalog, plugins →
 //! playlist, net → config, clock`.
 
 mod answer;
@@ -11,6 +11,7 @@ mod media;
 
 pub mod api;
 pub mod app;
+pub mod cases;
 pub mod catalog;
 pub mod cli;
 pub mod clock;

@@ -5,13 +5,16 @@ mod check_plugin;
 mod extract;
 mod link;
 mod plugin_file;
+mod record;
 mod serve;
+mod test_plugin;
 
 use std::path::PathBuf;
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand, ValueEnum};
 
+use crate::cases::{CallKind, Options};
 use crate::config::{self, Config, LogFormat};
 
 /// Finds live streams on the sites you may use, proves that they play, and
@@ -39,6 +42,38 @@ enum Command {
     CheckPlugin {
         /// A component; its stem is the plugin's key.
         file: PathBuf,
+    },
+    /// Play a plugin's recorded cases back, also with changed answers, and say
+    /// what is not as expected.
+    TestPlugin {
+        /// A component; its stem is the plugin's key.
+        file: PathBuf,
+        /// The directory of the cases; known for a file in a workspace's
+        /// target/plugins.
+        #[arg(long, value_name = "DIR")]
+        cases: Option<PathBuf>,
+        /// Accept what comes: write it to each case's expected.json.
+        #[arg(long)]
+        update: bool,
+        /// Only the answers as they were recorded.
+        #[arg(long)]
+        no_mutations: bool,
+    },
+    /// Make a case: of one call now, or of a failed call's bundle.
+    Record {
+        /// A component; its stem is the plugin's key.
+        file: PathBuf,
+        /// Where the case goes, such as plugins/KEY/tests/live.
+        case: PathBuf,
+        /// Call the plugin on this site, through the network.
+        #[arg(long, value_name = "FILE", required_unless_present = "from")]
+        site: Option<PathBuf>,
+        /// Take what a bundle holds.
+        #[arg(long, value_name = "BUNDLE", conflicts_with = "site")]
+        from: Option<PathBuf>,
+        /// Record `probe` instead of `extract`.
+        #[arg(long, conflicts_with = "from")]
+        probe: bool,
     },
     /// Seal a URL, or open a link.
     Link {
@@ -87,7 +122,7 @@ pub fn main() -> ExitCode {
     if let Command::Config { .. } = cli.command {
         return print(&loaded.print());
     }
-    log(&loaded.config, matches!(cli.command, Command::Serve));
+    log(&loaded.config, &cli.command);
     let runtime = match tokio::runtime::Builder::new_multi_thread()
         .enable_all()
         .build()
@@ -104,6 +139,34 @@ pub fn main() -> ExitCode {
             Command::Serve => serve::run(config).await,
             Command::Extract { site } => extract::run(config, &site).await,
             Command::CheckPlugin { file } => check_plugin::run(config, &file).await,
+            Command::TestPlugin {
+                file,
+                cases,
+                update,
+                no_mutations,
+            } => {
+                let mutations = !no_mutations;
+                let options = Options { update, mutations };
+                test_plugin::run(config, &file, cases, options).await
+            }
+            Command::Record {
+                file,
+                case,
+                site,
+                from,
+                probe,
+            } => {
+                let call = if probe {
+                    CallKind::Probe
+                } else {
+                    CallKind::Extract
+                };
+                let from = match (from, site) {
+                    (Some(bundle), _) => record::From::Bundle(bundle),
+                    (None, site) => record::From::Site(site.unwrap_or_default(), call),
+                };
+                record::run(config, &file, &case, from).await
+            }
             Command::Link {
                 kind,
                 open: Some(link),
@@ -122,12 +185,13 @@ pub fn main() -> ExitCode {
 }
 
 /// Logs go to standard error: standard output is for what was asked for.
-fn log(config: &Config, serving: bool) {
+fn log(config: &Config, command: &Command) {
     use tracing_subscriber::EnvFilter;
-    let filter = if serving {
-        config.log.filter.as_str()
-    } else {
-        "warn"
+    let filter = match command {
+        Command::Serve => config.log.filter.as_str(),
+        // A plugin complains of each changed answer.
+        Command::TestPlugin { .. } => "warn,plugin=off",
+        _ => "warn",
     };
     let filter = EnvFilter::try_new(filter).unwrap_or_else(|_| EnvFilter::new("info"));
     let builder = tracing_subscriber::fmt()

@@ -87,6 +87,7 @@ limits! {
     log_fields: usize = value::count_or_zero,
     attachments: ByteSize = value::size_or_zero,
     attachment_count: usize = value::count_or_zero,
+    capture: ByteSize = value::size_or_zero,
     state: ByteSize = value::size_or_zero,
     state_entries: usize = value::count_or_zero,
     asked: usize = value::count,

@@ -3,9 +3,9 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use bytes::{Bytes, BytesMut};
+use bytes::Bytes;
 use dashmap::DashMap;
-use http::header::{ACCEPT_ENCODING, CONTENT_ENCODING, CONTENT_LENGTH, CONTENT_TYPE, LOCATION};
+use http::header::{ACCEPT_ENCODING, CONTENT_TYPE, LOCATION};
 use http::{HeaderMap, HeaderValue, Method, StatusCode};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use url::{Host, Url};
@@ -13,6 +13,8 @@ use url::{Host, Url};
 use super::error::FetchError;
 use super::guard::{Denied, Policy};
 use super::resolver::{GuardedResolver, ResolveError};
+use super::response::Response;
+use super::tape::{Replay, Tape};
 use crate::config;
 use crate::metrics::Metrics;
 
@@ -53,19 +55,6 @@ pub struct Request {
     pub first_byte: Duration,
 }
 
-/// A response whose body has not been read yet.
-#[derive(Debug)]
-pub struct Response {
-    /// Any status.
-    pub status: StatusCode,
-    /// As the origin sent them.
-    pub headers: HeaderMap,
-    /// After redirects: relative references resolve against this (RFC 3986, 5.1.3).
-    pub url: Url,
-    inner: reqwest::Response,
-    _permit: OwnedSemaphorePermit,
-}
-
 /// Makes [`Egress`]es; cheap to clone.
 #[derive(Clone, Debug)]
 pub struct Net(Arc<Shared>);
@@ -82,7 +71,16 @@ struct Shared {
 pub struct Egress {
     shared: Arc<Shared>,
     resolver: GuardedResolver,
-    client: reqwest::Client,
+    wire: Wire,
+    tape: Option<Tape>,
+}
+
+/// What is behind the guard.
+#[derive(Clone, Debug)]
+enum Wire {
+    Open(reqwest::Client),
+    /// No socket: see [`Net::replay`].
+    Replay(Replay),
 }
 
 /// Origins remembered for their semaphores; idle ones are dropped beyond it.
@@ -148,8 +146,24 @@ impl Net {
         Ok(Egress {
             shared: self.0.clone(),
             resolver,
-            client,
+            wire: Wire::Open(client),
+            tape: None,
         })
+    }
+
+    /// A way out under `policy` that answers from `replay` and opens no
+    /// socket. Names are not resolved: of a URL everything else is judged.
+    pub fn replay(&self, policy: Policy, replay: Replay) -> Egress {
+        let resolver = GuardedResolver {
+            policy: Arc::new(policy),
+            timeout: self.0.config.connect_timeout,
+        };
+        Egress {
+            shared: self.0.clone(),
+            resolver,
+            wire: Wire::Replay(replay),
+            tape: None,
+        }
     }
 }
 
@@ -159,6 +173,19 @@ impl Egress {
     /// What this way out allows.
     pub fn policy(&self) -> &Policy {
         &self.resolver.policy
+    }
+
+    /// The same way out, whose hops are noted on `tape`.
+    pub fn recording(&self, tape: Tape) -> Self {
+        Self {
+            tape: Some(tape),
+            ..self.clone()
+        }
+    }
+
+    /// Whether it answers from a recording.
+    pub fn is_replay(&self) -> bool {
+        matches!(self.wire, Wire::Replay(_))
     }
 
     /// A GET with the configured redirects and timeouts.
@@ -177,7 +204,7 @@ impl Egress {
     /// connected. A name that has no address yet passes; the fetch judges it.
     pub async fn judge(&self, url: &Url) -> Result<(), Denied> {
         self.policy().judge(url)?;
-        if let Some(Host::Domain(name)) = url.host()
+        if let (Wire::Open(_), Some(Host::Domain(name))) = (&self.wire, url.host())
             && let Err(ResolveError::Denied(denied)) = self.resolver.addresses(name).await
         {
             return Err(denied);
@@ -249,8 +276,32 @@ impl Egress {
         // Playlists are decoded by whoever reads them, segments never.
         headers.insert(ACCEPT_ENCODING, HeaderValue::from_static("identity"));
         rules.apply(&request.url, &mut headers);
-        let mut builder = self
-            .client
+        let note = self.tape.as_ref().map(|tape| tape.note(request, &headers));
+        let answered = match &self.wire {
+            Wire::Open(client) => self.ask(client, request, headers).await,
+            Wire::Replay(replay) => replay.answer(request, &headers),
+        };
+        let result = answered.and_then(|response| self.bounded(response));
+        match (result, note) {
+            (Ok(response), Some(note)) => {
+                note.answered(response.status, &response.headers);
+                Ok(response.noted(note))
+            }
+            (Err(error), Some(note)) => {
+                note.failed(&error);
+                Err(error)
+            }
+            (result, None) => result,
+        }
+    }
+
+    async fn ask(
+        &self,
+        client: &reqwest::Client,
+        request: &Request,
+        headers: HeaderMap,
+    ) -> Result<Response, FetchError> {
+        let mut builder = client
             .request(request.method.clone(), request.url.clone())
             .headers(headers);
         if !request.body.is_empty() {
@@ -264,12 +315,18 @@ impl Egress {
             let response = builder.send().await.map_err(FetchError::from)?;
             Ok::<_, FetchError>((permit, response))
         });
-        let (permit, inner) = match sent.await {
-            Ok(result) => result?,
-            Err(_) => return Err(FetchError::Timeout("net.first_byte_timeout")),
-        };
-        let header_bytes: usize = inner
-            .headers()
+        match sent.await {
+            Ok(result) => {
+                let (permit, inner) = result?;
+                Ok(Response::open(inner, permit))
+            }
+            Err(_) => Err(FetchError::Timeout("net.first_byte_timeout")),
+        }
+    }
+
+    fn bounded(&self, response: Response) -> Result<Response, FetchError> {
+        let header_bytes: usize = response
+            .headers
             .iter()
             .map(|(name, value)| name.as_str().len() + value.len())
             .sum();
@@ -279,13 +336,7 @@ impl Egress {
                 "its headers are larger than net.max_headers".into(),
             ));
         }
-        Ok(Response {
-            status: inner.status(),
-            headers: inner.headers().clone(),
-            url: inner.url().clone(),
-            inner,
-            _permit: permit,
-        })
+        Ok(response)
     }
 
     async fn permit(&self, url: &Url) -> Result<OwnedSemaphorePermit, FetchError> {
@@ -305,59 +356,6 @@ impl Egress {
             .acquire_owned()
             .await
             .map_err(|_| FetchError::Busy)
-    }
-}
-
-// === impl Response ===
-
-impl Response {
-    /// The length the origin promised, in bytes.
-    pub fn content_length(&self) -> Option<u64> {
-        self.headers
-            .get(CONTENT_LENGTH)?
-            .to_str()
-            .ok()?
-            .parse()
-            .ok()
-    }
-
-    /// Whether the body is encoded although nothing but identity was asked for.
-    pub fn is_encoded(&self) -> bool {
-        self.headers
-            .get(CONTENT_ENCODING)
-            .is_some_and(|encoding| !encoding.as_bytes().eq_ignore_ascii_case(b"identity"))
-    }
-
-    /// The next piece as it arrives; `None` at the end. A body that ends short
-    /// of its promised length is an error, never an end.
-    pub async fn chunk(&mut self) -> Result<Option<Bytes>, FetchError> {
-        Ok(self.inner.chunk().await?)
-    }
-
-    /// The whole body, at most `max` bytes: a longer one is an error, never cut.
-    pub async fn collect(self, max: u64) -> Result<Bytes, FetchError> {
-        self.collect_counted(max, |_| Ok(())).await
-    }
-
-    /// As [`Response::collect`]; `count` sees every piece's length as it
-    /// arrives and may end it.
-    pub async fn collect_counted(
-        mut self,
-        max: u64,
-        mut count: impl FnMut(u64) -> Result<(), FetchError>,
-    ) -> Result<Bytes, FetchError> {
-        if self.content_length().is_some_and(|length| length > max) {
-            return Err(FetchError::BodyTooLarge(max));
-        }
-        let mut body = BytesMut::new();
-        while let Some(chunk) = self.chunk().await? {
-            count(chunk.len() as u64)?;
-            if (body.len() + chunk.len()) as u64 > max {
-                return Err(FetchError::BodyTooLarge(max));
-            }
-            body.extend_from_slice(&chunk);
-        }
-        Ok(body.freeze())
     }
 }
 

@@ -31,6 +31,13 @@ impl Jar {
         }
     }
 
+    /// As if a response from `url` had the header `Set-Cookie: line`.
+    pub fn set(&self, url: &Url, line: &str) {
+        if let Ok(value) = HeaderValue::from_str(line) {
+            self.receive(url, &HeaderMap::from_iter([(SET_COOKIE, value)]));
+        }
+    }
+
     /// The `Cookie` header for a request to `url`.
     pub fn header(&self, url: &Url) -> Option<HeaderValue> {
         let store = self.lock();

@@ -6,6 +6,9 @@
 //! the scheme, the port, the host's resolved addresses, the caller's own
 //! [`Rules`]. The connection is made only to addresses that were judged.
 //!
+//! What a party exchanged can be noted on a [`Tape`], and a [`Replay`] can stand
+//! in for the sockets; neither changes what is judged above it.
+//!
 //! Bounded by `[net]` of the configuration: time per phase, redirects,
 //! requests per origin, size of URL and header block. Bodies are bounded by
 //! whoever reads them.
@@ -17,10 +20,14 @@ mod guard;
 mod jar;
 mod profile;
 mod resolver;
+mod response;
+mod tape;
 
 pub use address::AddressRules;
-pub use client::{Egress, Net, Plain, Request, Response, Rules};
+pub use client::{Egress, Net, Plain, Request, Rules};
 pub use error::FetchError;
 pub use guard::{Denied, Policy};
 pub use jar::Jar;
 pub use profile::{HeaderRule, InvalidHeader, Profile, check_header};
+pub use response::Response;
+pub use tape::{Answer, Exchange, Failure, Missed, Replay, Tape};

@@ -136,8 +136,14 @@ impl clock::Host for Call {
     }
 
     async fn sleep(&mut self, duration: u32) -> Result<()> {
-        self.site()?;
-        let sleep = tokio::time::sleep(Duration::from_millis(duration.into()));
+        let site = self.site()?;
+        let duration = Duration::from_millis(duration.into());
+        self.clock.advance(duration);
+        if site.egress.is_replay() {
+            // Nobody waits: only recorded time goes by.
+            return self.time.pass(duration);
+        }
+        let sleep = tokio::time::sleep(duration);
         self.time.bound(sleep).await
     }
 }

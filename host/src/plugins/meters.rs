@@ -98,6 +98,17 @@ impl Time {
         })
     }
 
+    /// As if so much of it had gone by.
+    pub(super) fn pass(&mut self, by: Duration) -> wasmtime::Result<()> {
+        let now = Instant::now();
+        self.deadline = self.deadline.checked_sub(by).unwrap_or(now);
+        if self.deadline > now {
+            return Ok(());
+        }
+        self.over = Some(Over::Wall);
+        Err(wasmtime::Error::msg("the call's time is over"))
+    }
+
     /// The guest waited for the host until now.
     pub(super) fn waited_since(&mut self, began: Instant) {
         self.waited |= began.elapsed() >= TICK;

@@ -43,8 +43,20 @@ pub struct Site {
 impl Site {
     /// Builds what a site file says.
     pub fn new(site: &config::Site, net: &Net, state_dir: &Path) -> Result<Self, FetchError> {
+        let egress = net.egress(net.policy(&site.config.allow_addresses))?;
+        let state = State::open(state_dir.join(format!("{}.json", site.key)));
+        Ok(Self::with(site, egress, state))
+    }
+
+    /// A site that is not the service's: a recorded one, or one to record. It
+    /// begins with `state` (base64 by key) and keeps nothing on disk.
+    pub fn apart(site: &config::Site, egress: Egress, state: &BTreeMap<String, String>) -> Self {
+        Self::with(site, egress, State::in_memory(state))
+    }
+
+    fn with(site: &config::Site, egress: Egress, state: State) -> Self {
         let config = &site.config;
-        Ok(Self {
+        Self {
             key: site.key.to_string(),
             plugin: config.plugin.to_string(),
             enabled: config.enabled,
@@ -53,10 +65,10 @@ impl Site {
             secrets: config.secrets.clone(),
             headers: config.headers.clone(),
             granted: config.grants(),
-            egress: net.egress(net.policy(&config.allow_addresses))?,
+            egress,
             jar: Jar::default(),
-            state: State::open(state_dir.join(format!("{}.json", site.key))),
-        })
+            state,
+        }
     }
 
     /// The texts of all its secrets.

@@ -30,7 +30,8 @@ pub(super) struct State(Arc<Inner>);
 
 #[derive(Debug)]
 struct Inner {
-    path: PathBuf,
+    /// `None`: it ends with the process.
+    path: Option<PathBuf>,
     entries: Mutex<(BTreeMap<String, Entry>, bool)>,
 }
 
@@ -59,9 +60,33 @@ impl State {
             .and_then(|bytes| serde_json::from_slice(&bytes).ok())
             .unwrap_or_default();
         Self(Arc::new(Inner {
-            path,
+            path: Some(path),
             entries: Mutex::new((entries, false)),
         }))
+    }
+
+    /// Written nowhere; `values` are base64 and do not expire.
+    pub(super) fn in_memory(values: &BTreeMap<String, String>) -> Self {
+        let entry = |(key, value): (&String, &String)| {
+            let value = value.clone();
+            let expires = None;
+            (key.clone(), Entry { value, expires })
+        };
+        Self(Arc::new(Inner {
+            path: None,
+            entries: Mutex::new((values.iter().map(entry).collect(), false)),
+        }))
+    }
+
+    /// What has not expired: base64 of each value.
+    pub(super) fn values(&self, now_ms: i64) -> BTreeMap<String, String> {
+        let entries = self.lock();
+        let live = entries
+            .0
+            .iter()
+            .filter(|(_, entry)| entry.expires.is_none_or(|at| at > now_ms));
+        live.map(|(key, entry)| (key.clone(), entry.value.clone()))
+            .collect()
     }
 
     pub(super) fn get(&self, key: &str, now_ms: i64) -> Option<Vec<u8>> {
@@ -113,6 +138,9 @@ impl State {
 
     /// Writes what changed since the last time. Blocking.
     pub(super) fn save(&self) -> std::io::Result<()> {
+        let Some(path) = &self.0.path else {
+            return Ok(());
+        };
         let bytes = {
             let mut entries = self.lock();
             if !std::mem::take(&mut entries.1) {
@@ -120,7 +148,7 @@ impl State {
             }
             serde_json::to_vec(&entries.0)?
         };
-        files::write(&self.0.path, &bytes).inspect_err(|_| self.lock().1 = true)
+        files::write(path, &bytes).inspect_err(|_| self.lock().1 = true)
     }
 
     fn lock(&self) -> std::sync::MutexGuard<'_, (BTreeMap<String, Entry>, bool)> {

@@ -113,6 +113,10 @@ fn dependencies_point_downwards_only() {
         ("net", &["config", "metrics"]),
         ("answer", &["net"]),
         ("plugins", &["clock", "config", "files", "metrics", "net"]),
+        (
+            "cases",
+            &["clock", "config", "files", "metrics", "net", "plugins"],
+        ),
         ("catalog", &["clock", "net", "plugins"]),
         (
             "health",

@@ -1,0 +1,150 @@
+//! Making a case: from life, through the real guard, or from the bundle of a
+//! call that failed.
+
+use std::path::Path;
+use std::sync::Arc;
+
+use serde_json::Value;
+
+use super::case::{Before, CallKind, Case};
+use super::exchanges::Written;
+use super::outcome;
+use super::replay::Stage;
+use super::scrub::Scrubber;
+use super::site_file;
+use crate::clock::Clock;
+use crate::config;
+use crate::net::Tape;
+use crate::plugins::{Hint, Site};
+
+/// A case that was made.
+#[derive(Debug)]
+pub struct Recorded {
+    /// As it can be played back.
+    pub case: Case,
+    /// What the call brought, without secrets; `Err` is what no plugin may do.
+    pub outcome: Result<Value, String>,
+    /// What is wrong with the recording; it was written all the same.
+    pub problems: Vec<String>,
+}
+
+impl Stage {
+    /// Calls the plugin on `site` and writes what went over the wire to `dir`.
+    /// What came is expected from then on, unless the plugin itself failed.
+    pub async fn record(
+        &self,
+        site: &config::Site,
+        call: CallKind,
+        dir: &Path,
+    ) -> anyhow::Result<Recorded> {
+        let tape = Tape::new(self.config.plugins.limits_of(self.key().as_str()).capture);
+        let policy = self.net.policy(&site.config.allow_addresses);
+        let egress = self.net.egress(policy)?.recording(tape.clone());
+        let before = Before::default();
+        let live = Arc::new(Site::apart(site, egress, &before.state));
+        let time = Clock::system().now();
+        // It stands still, as it will when this is played back.
+        let host = self.host(Clock::fixed(time));
+        let hint = Hint::default();
+        let outcome = match call {
+            CallKind::Extract => {
+                outcome::extracted(&self.generation.extract(&host, &live, &hint).await)
+            }
+            CallKind::Probe => outcome::probed(&self.generation.probe(&host, &live).await),
+        };
+        let hops = tape.take();
+        let scrubber = Scrubber::new(site, &before, &hops);
+        let exchanges: Vec<_> = hops
+            .iter()
+            .map(|hop| scrubber.exchange(hop, time))
+            .collect();
+        let outcome = match outcome {
+            Ok(value) => Ok(serde_json::from_str(&scrubber.text(&value.to_string()))?),
+            Err(fault) => Err(scrubber.text(&fault)),
+        };
+        let text = site_file::text(site, &scrubber).map_err(anyhow::Error::msg)?;
+        let written: Vec<_> = exchanges.iter().map(Written::inline).collect();
+        for written in [&text, &serde_json::to_string(&written)?] {
+            scrubber.check(written).map_err(anyhow::Error::msg)?;
+        }
+        let case = Case {
+            name: name(dir),
+            dir: dir.to_owned(),
+            call,
+            time,
+            hint,
+            before,
+            site: config::load_site(&dir.join(format!("{}.toml", self.key())), &text)?,
+            exchanges: exchanges.into(),
+            expected: None,
+        };
+        let mut recorded = Recorded {
+            case,
+            outcome,
+            problems: Vec::new(),
+        };
+        self.keep(&mut recorded, &text, true).await?;
+        Ok(recorded)
+    }
+
+    /// Writes a recorded case and plays it back. A recording that brings
+    /// something else than life did is no ground for a test, and says so.
+    pub(super) async fn keep(
+        &self,
+        recorded: &mut Recorded,
+        site: &str,
+        expect: bool,
+    ) -> anyhow::Result<()> {
+        let Recorded {
+            case,
+            outcome,
+            problems,
+        } = recorded;
+        clear(&case.dir)?;
+        case.write(site)?;
+        if !expect {
+            return Ok(());
+        }
+        let played = self.play(case, case.exchanges.clone()).await;
+        problems.extend(super::report::wire_problems(case, &played));
+        match (&played.outcome, &*outcome) {
+            (Ok(came), Ok(live)) => {
+                let differences = outcome::differences(live, came);
+                problems.extend(
+                    differences
+                        .into_iter()
+                        .map(|line| format!("played back, {line}")),
+                );
+                case.expect(came)?;
+            }
+            (Err(fault), Ok(_)) => problems.push(format!("played back, {fault}")),
+            // Nothing to expect of it before it is fixed.
+            (_, Err(_)) => {}
+        }
+        Ok(())
+    }
+}
+
+pub(super) fn name(dir: &Path) -> String {
+    let name = dir.file_name().unwrap_or_default();
+    name.to_string_lossy().into_owned()
+}
+
+/// Takes away what an earlier recording left: nothing else in the directory.
+fn clear(dir: &Path) -> std::io::Result<()> {
+    let entries = match std::fs::read_dir(dir) {
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(()),
+        entries => entries?,
+    };
+    for entry in entries {
+        let path = entry?.path();
+        let name = name(&path);
+        let body = name.len() > 3
+            && name.bytes().take(2).all(|b| b.is_ascii_digit())
+            && name.as_bytes()[2] == b'.';
+        if body || name == "expected.json" {
+            std::fs::remove_file(path)?;
+        }
+    }
+    Ok(())
+}

@@ -1,0 +1,138 @@
+//! A response as it arrives: its head at once, its body piece by piece.
+
+use bytes::{Bytes, BytesMut};
+use http::header::{CONTENT_ENCODING, CONTENT_LENGTH};
+use http::{HeaderMap, StatusCode};
+use tokio::sync::OwnedSemaphorePermit;
+use url::Url;
+
+use super::error::FetchError;
+use super::tape::Note;
+
+/// A response whose body has not been read yet.
+#[derive(Debug)]
+pub struct Response {
+    /// Any status.
+    pub status: StatusCode,
+    /// As the origin sent them.
+    pub headers: HeaderMap,
+    /// After redirects: relative references resolve against this (RFC 3986, 5.1.3).
+    pub url: Url,
+    body: Body,
+    note: Option<Note>,
+}
+
+#[derive(Debug)]
+enum Body {
+    Open {
+        inner: reqwest::Response,
+        /// Its place among `net.per_origin`.
+        _permit: OwnedSemaphorePermit,
+    },
+    /// `cut`: the recording has only the beginning.
+    Replay { left: Option<Bytes>, cut: bool },
+}
+
+// === impl Response ===
+
+impl Response {
+    pub(super) fn open(inner: reqwest::Response, permit: OwnedSemaphorePermit) -> Self {
+        Self {
+            status: inner.status(),
+            headers: inner.headers().clone(),
+            url: inner.url().clone(),
+            body: Body::Open {
+                inner,
+                _permit: permit,
+            },
+            note: None,
+        }
+    }
+
+    pub(super) fn replay(
+        (status, headers): (StatusCode, HeaderMap),
+        url: Url,
+        body: Bytes,
+        cut: bool,
+    ) -> Self {
+        let left = Some(body);
+        Self {
+            status,
+            headers,
+            url,
+            body: Body::Replay { left, cut },
+            note: None,
+        }
+    }
+
+    /// What is read of its body goes on the tape, too.
+    pub(super) fn noted(self, note: Note) -> Self {
+        Self {
+            note: Some(note),
+            ..self
+        }
+    }
+
+    /// The length the origin promised, in bytes.
+    pub fn content_length(&self) -> Option<u64> {
+        self.headers
+            .get(CONTENT_LENGTH)?
+            .to_str()
+            .ok()?
+            .parse()
+            .ok()
+    }
+
+    /// Whether the body is encoded although nothing but identity was asked for.
+    pub fn is_encoded(&self) -> bool {
+        self.headers
+            .get(CONTENT_ENCODING)
+            .is_some_and(|encoding| !encoding.as_bytes().eq_ignore_ascii_case(b"identity"))
+    }
+
+    /// The next piece as it arrives; `None` at the end. A body that ends short
+    /// of its promised length is an error, never an end.
+    pub async fn chunk(&mut self) -> Result<Option<Bytes>, FetchError> {
+        let note = self.note.clone();
+        if let Some(note) = &note {
+            note.reading();
+        }
+        let piece = match &mut self.body {
+            Body::Open { inner, .. } => inner.chunk().await.map_err(FetchError::from),
+            Body::Replay { left, cut } => match left.take().filter(|bytes| !bytes.is_empty()) {
+                None if *cut => Err(FetchError::Protocol("the recording ends here".into())),
+                bytes => Ok(bytes),
+            },
+        };
+        if let Some(note) = &note {
+            note.read(&piece);
+        }
+        piece
+    }
+
+    /// The whole body, at most `max` bytes: a longer one is an error, never cut.
+    pub async fn collect(self, max: u64) -> Result<Bytes, FetchError> {
+        self.collect_counted(max, |_| Ok(())).await
+    }
+
+    /// As [`Response::collect`]; `count` sees every piece's length as it
+    /// arrives and may end it.
+    pub async fn collect_counted(
+        mut self,
+        max: u64,
+        mut count: impl FnMut(u64) -> Result<(), FetchError>,
+    ) -> Result<Bytes, FetchError> {
+        if self.content_length().is_some_and(|length| length > max) {
+            return Err(FetchError::BodyTooLarge(max));
+        }
+        let mut body = BytesMut::new();
+        while let Some(chunk) = self.chunk().await? {
+            count(chunk.len() as u64)?;
+            if (body.len() + chunk.len()) as u64 > max {
+                return Err(FetchError::BodyTooLarge(max));
+            }
+            body.extend_from_slice(&chunk);
+        }
+        Ok(body.freeze())
+    }
+}
