@@ -24,6 +24,11 @@ struct Fetch {
 }
 
 #[derive(Clone, Debug, Hash, PartialEq, Eq, EncodeLabelSet)]
+struct Compile {
+    outcome: &'static str,
+}
+
+#[derive(Clone, Debug, Hash, PartialEq, Eq, EncodeLabelSet)]
 struct Call {
     plugin: String,
     outcome: String,
@@ -39,6 +44,7 @@ struct Inner {
     limits: Family<Limit, Counter>,
     fetches: Family<Fetch, Counter>,
     calls: Family<Call, Counter>,
+    compiles: Family<Compile, Counter>,
     relayed_bytes: Counter,
     relays: Gauge,
 }
@@ -71,6 +77,12 @@ impl Metrics {
             "Calls into plugins by outcome",
             calls.clone(),
         );
+        let compiles = Family::default();
+        registry.register(
+            "plugin_compiles",
+            "Components compiled or taken from the cache, by outcome",
+            compiles.clone(),
+        );
         let relayed_bytes = Counter::default();
         registry.register(
             "relayed_bytes",
@@ -84,6 +96,7 @@ impl Metrics {
             limits,
             fetches,
             calls,
+            compiles,
             relayed_bytes,
             relays,
         }))
@@ -116,6 +129,16 @@ impl Metrics {
                 outcome: outcome.to_owned(),
             })
             .inc();
+    }
+
+    /// A component was compiled (`ok` or a code), or was `cached`.
+    pub fn compiled(&self, outcome: &'static str) {
+        self.0.compiles.get_or_create(&Compile { outcome }).inc();
+    }
+
+    /// How often that was the outcome, for tests.
+    pub fn compiles(&self, outcome: &'static str) -> u64 {
+        self.0.compiles.get_or_create(&Compile { outcome }).get()
     }
 
     /// Body bytes handed to a viewer.

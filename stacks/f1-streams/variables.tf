@@ -68,12 +68,12 @@ variable "admin_token" {
 
 variable "cache_size" {
   type        = string
-  description = "Limit of the local cache: the last good plugins and their compiled form."
-  default     = "512Mi"
+  description = "Limit of the local cache: the last good plugins and their compiled form (plugins.compile.cache, 1 GiB)."
+  default     = "2Gi"
 }
 
 variable "memory_limit" {
   type        = string
-  description = "Memory limit of the pod. The relay's window (256 MiB) and the calls into plugins that may run at once (8 of 64 MiB) must fit."
-  default     = "1Gi"
+  description = "Memory limit of the pod. The relay's window (256 MiB) and the calls into plugins that may run at once (8 of 64 MiB) must fit, and so must compiling (2 at once, up to 350 MiB each for JavaScript and Python)."
+  default     = "2Gi"
 }

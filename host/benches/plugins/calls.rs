@@ -11,7 +11,7 @@ use f1_streams::clock::Clock;
 use f1_streams::config::Config;
 use f1_streams::metrics::Metrics;
 use f1_streams::net::Net;
-use f1_streams::plugins::{Engine, Generation, Hint, Host, Site, Sites, load};
+use f1_streams::plugins::{Compiler, Engine, Generation, Hint, Host, Site, Sites, load};
 use wasmtime::component::{Component, Linker};
 
 use super::figures;
@@ -38,11 +38,13 @@ impl Bench {
         let dir = tempfile::tempdir()?;
         let text = "[net]\nports = []\nallow_addresses = [\"127.0.0.1/32\"]\n\
                     [plugins]\nmax_calls = 256\n";
-        let config = Config::from_toml(text, dir.path())?.config;
+        let mut config = Config::from_toml(text, dir.path())?.config;
+        config.program = env!("CARGO_BIN_EXE_f1-streams").into();
         let (clock, metrics) = (Clock::system(), Metrics::new());
         let net = Net::new(config.net.clone(), metrics.clone());
-        let engine = Engine::new().map_err(|error| anyhow::anyhow!("{error:#}"))?;
-        let host = Host::new(engine, &config.plugins, clock, metrics);
+        let engine = Engine::new(&config.plugins).map_err(|error| anyhow::anyhow!("{error:#}"))?;
+        let compiler = Compiler::new(&engine, &config, metrics.clone());
+        let host = Host::new(engine, compiler, &config.plugins, clock, metrics);
         let sites = Sites::new(&config.data_dir, net);
         Ok(Self { host, sites, dir })
     }

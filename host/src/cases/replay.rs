@@ -13,7 +13,7 @@ use crate::clock::Clock;
 use crate::config::{self, Config};
 use crate::metrics::Metrics;
 use crate::net::{Exchange, Missed, Net, Policy, Replay};
-use crate::plugins::{Engine, Generation, Host, Site};
+use crate::plugins::{Generation, Host, Site};
 
 /// What is random repeats itself, in a recording and in each replay.
 const SEED: u64 = 1;
@@ -22,10 +22,9 @@ const SEED: u64 = 1;
 #[derive(Clone, Debug)]
 pub struct Stage {
     pub(super) generation: Arc<Generation>,
-    pub(super) engine: Engine,
+    host: Host,
     pub(super) config: Arc<Config>,
     pub(super) net: Net,
-    metrics: Metrics,
 }
 
 /// How a call ended.
@@ -40,15 +39,13 @@ pub(super) struct Played {
 }
 
 impl Stage {
-    /// For a plugin that was loaded on `engine`.
-    pub fn new(generation: Generation, engine: Engine, config: Config) -> Self {
-        let metrics = Metrics::new();
+    /// For a plugin that was loaded by `host`.
+    pub fn new(generation: Generation, host: Host, config: Config) -> Self {
         Self {
             generation: Arc::new(generation),
-            engine,
-            net: Net::new(config.net.clone(), metrics.clone()),
+            host: host.seeded(SEED),
+            net: Net::new(config.net.clone(), Metrics::new()),
             config: Arc::new(config),
-            metrics,
         }
     }
 
@@ -83,8 +80,7 @@ impl Stage {
     }
 
     pub(super) fn host(&self, clock: Clock) -> Host {
-        let (engine, metrics) = (self.engine.clone(), self.metrics.clone());
-        Host::new(engine, &self.config.plugins, clock, metrics).seeded(SEED)
+        self.host.clone().at(clock)
     }
 
     /// The plugin's key.

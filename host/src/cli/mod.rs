@@ -16,6 +16,7 @@ use clap::{Parser, Subcommand, ValueEnum};
 
 use crate::cases::{CallKind, Options};
 use crate::config::{self, Config, LogFormat};
+use crate::plugins::compile_standard_input;
 
 /// Finds live streams on the sites you may use, proves that they play, and
 /// plays them through its own proxy.
@@ -87,6 +88,17 @@ enum Command {
         #[arg(required_unless_present = "open")]
         url: Option<String>,
     },
+    /// Compile a component from standard input to standard output; the service
+    /// runs this for itself.
+    #[command(hide = true)]
+    Compile {
+        /// Bytes of address space.
+        #[arg(long)]
+        memory: u64,
+        /// Of processor time.
+        #[arg(long)]
+        seconds: u64,
+    },
     /// Print the resolved configuration with the origin of each value.
     Config {
         /// Print every key with its documentation and default instead.
@@ -111,6 +123,10 @@ pub fn main() -> ExitCode {
     let cli = Cli::parse();
     if let Command::Config { defaults: true } = cli.command {
         return print(config::DEFAULTS);
+    }
+    // No configuration, no runtime: only what it was given.
+    if let Command::Compile { memory, seconds } = cli.command {
+        return compile_standard_input(memory, seconds);
     }
     let loaded = match Config::load(cli.config.as_deref(), config::environment()) {
         Ok(loaded) => loaded,
@@ -173,7 +189,7 @@ pub fn main() -> ExitCode {
                 ..
             } => link::open(&config, kind, &link).await,
             Command::Link { kind, url, .. } => link::seal(&config, kind, &url.unwrap_or_default()),
-            Command::Config { .. } => Ok(ExitCode::SUCCESS),
+            Command::Config { .. } | Command::Compile { .. } => Ok(ExitCode::SUCCESS),
         }
     });
     // A thread stuck on a network mount must not hold the process.

@@ -8,11 +8,9 @@ use std::sync::Arc;
 use anyhow::{Context, Result, bail};
 
 use super::plugin_file::load_file;
+use crate::app::foundation;
 use crate::cases::{Case, Options, Report, Stage};
-use crate::clock::Clock;
 use crate::config::Config;
-use crate::metrics::Metrics;
-use crate::plugins::{Engine, Host};
 
 pub(super) async fn run(
     config: Config,
@@ -56,12 +54,9 @@ pub(super) async fn run(
 
 /// The plugin through the production loader.
 pub(super) async fn stage(config: Config, file: &Path) -> Result<Stage> {
-    let engine = Engine::new(&config.plugins)
-        .map_err(|e| anyhow::anyhow!("the WebAssembly engine: {e:#}"))?;
-    let (clock, metrics) = (Clock::system(), Metrics::new());
-    let host = Host::new(engine.clone(), &config.plugins, clock, metrics);
+    let host = foundation(&config)?.host;
     let generation = load_file(&host, file, config.plugins.max_file.as_u64()).await?;
-    Ok(Stage::new(generation, engine, config))
+    Ok(Stage::new(generation, host, config))
 }
 
 /// Of `target/plugins/KEY.wasm` in a workspace: `plugins/KEY/tests`.

@@ -29,6 +29,9 @@ pub struct Config {
     pub data_dir: PathBuf,
     #[serde(deserialize_with = "value::path")]
     pub cache_dir: PathBuf,
+    /// The program that compiles plugins: this one. No key.
+    #[serde(skip, default = "value::own_program")]
+    pub program: PathBuf,
     pub server: Server,
     pub metrics: Metrics,
     pub auth: Auth,
@@ -155,10 +158,24 @@ pub struct Plugins {
     /// Of the whole engine.
     #[serde(deserialize_with = "value::size")]
     pub stack: ByteSize,
+    pub compile: Compile,
     pub limits: PluginLimits,
     /// By the plugin's key.
     #[serde(rename = "override", deserialize_with = "limits::overrides")]
     pub overrides: BTreeMap<Key, LimitOverride>,
+}
+
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Compile {
+    #[serde(deserialize_with = "value::size")]
+    pub memory: ByteSize,
+    #[serde(deserialize_with = "value::duration")]
+    pub time: Duration,
+    #[serde(deserialize_with = "value::count")]
+    pub concurrency: usize,
+    #[serde(deserialize_with = "value::size_or_zero")]
+    pub cache: ByteSize,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -244,6 +244,15 @@ pub(super) fn not_available<'de, D: Deserializer<'de>>(d: D) -> Result<(), D::Er
     Err(D::Error::custom(NOT_IN_THIS_VERSION))
 }
 
+/// This very program, also after its file was replaced by another build.
+#[allow(clippy::disallowed_methods, reason = "config reads the environment")]
+pub(super) fn own_program() -> PathBuf {
+    if cfg!(target_os = "linux") {
+        return PathBuf::from("/proc/self/exe");
+    }
+    std::env::current_exe().unwrap_or_default()
+}
+
 /// One of a few words, by the type's `FromStr`.
 pub(super) fn parsed<'de, D: Deserializer<'de>, T: FromStr<Err = String>>(
     d: D,

@@ -20,6 +20,7 @@ use wasmtime::Store;
 pub use self::exports::Hint;
 use super::bindings::{Extractor, ExtractorPre};
 use super::capabilities::Outbound;
+use super::compile::Compiler;
 use super::engine::Engine;
 use super::journal::Journal;
 use super::meters::{Limiter, Meters, Time};
@@ -54,6 +55,7 @@ pub(super) struct Call {
 #[derive(Clone, Debug)]
 pub struct Host {
     pub(super) engine: Engine,
+    pub(super) compiler: Compiler,
     config: Arc<config::Plugins>,
     pub(super) clock: Clock,
     pub(super) metrics: Metrics,
@@ -80,9 +82,16 @@ struct Running {
 impl Host {
     /// `max_calls` bounds the calls that run at once, and with
     /// `limits.memory` the memory of all guests.
-    pub fn new(engine: Engine, config: &config::Plugins, clock: Clock, metrics: Metrics) -> Self {
+    pub fn new(
+        engine: Engine,
+        compiler: Compiler,
+        config: &config::Plugins,
+        clock: Clock,
+        metrics: Metrics,
+    ) -> Self {
         Self {
             engine,
+            compiler,
             permits: Arc::new(Semaphore::new(config.max_calls)),
             config: Arc::new(config.clone()),
             clock,
@@ -96,6 +105,13 @@ impl Host {
     #[must_use]
     pub fn seeded(mut self, seed: u64) -> Self {
         self.seed = Some(seed);
+        self
+    }
+
+    /// The same host at another time.
+    #[must_use]
+    pub fn at(mut self, clock: Clock) -> Self {
+        self.clock = clock;
         self
     }
 

@@ -1,8 +1,7 @@
 //! One wasmtime engine for all plugins, and the thread that makes its time
 //! pass.
 //!
-//! Compiling happens on the blocking pool, one thread per component: it is
-//! outside wasmtime's security promise, so it must not take all cores.
+//! Compiling happens elsewhere ([`super::compile`]), with the same settings.
 
 use std::time::Duration;
 
@@ -38,12 +37,10 @@ impl Engine {
     /// Starts the engine and its ticker thread, which ends with the engine.
     pub fn new(plugins: &config::Plugins) -> Result<Self> {
         let stack = usize::try_from(plugins.stack.as_u64()).unwrap_or(usize::MAX / 2);
-        let mut config = Config::new();
+        let mut config = settings();
         config
-            .wasm_component_model(true)
-            .epoch_interruption(true)
-            // The async stack must hold the guest's and the host's frames.
             .max_wasm_stack(stack)
+            // The async stack must hold the guest's and the host's frames.
             .async_stack_size(stack + HOST_STACK);
         let wasm = wasmtime::Engine::new(&config)?;
         let mut linker = Linker::new(&wasm);
@@ -57,6 +54,13 @@ impl Engine {
             linker: std::sync::Arc::new(linker),
         })
     }
+}
+
+/// What code is compiled for: the same here and in the child that compiles.
+pub(super) fn settings() -> Config {
+    let mut config = Config::new();
+    config.wasm_component_model(true).epoch_interruption(true);
+    config
 }
 
 /// An own OS thread: a busy runtime must not stop the clock that ends busy

@@ -6,10 +6,9 @@
 
 use std::sync::Arc;
 
-use wasmtime::component::Component;
-
 use super::bindings::ExtractorPre;
 use super::call::{Call, Host, RunError};
+use super::compile::CompileError;
 use super::site::Asked;
 
 /// One loaded version of a plugin, ready to be called.
@@ -55,9 +54,9 @@ pub enum LoadError {
     /// Not a WebAssembly component.
     #[error("not a WebAssembly component: {0}")]
     Format(&'static str),
-    /// The component does not compile.
-    #[error("it does not compile: {0}")]
-    Compile(String),
+    /// The component has no compiled form.
+    #[error(transparent)]
+    Compile(#[from] CompileError),
     /// It does not fit the contract.
     #[error("it does not fit the contract f1-streams:extractor@1: {0}")]
     Contract(String),
@@ -90,7 +89,7 @@ impl LoadError {
         match self {
             Self::File(_) => "file",
             Self::Format(_) => "format",
-            Self::Compile(_) => "compile",
+            Self::Compile(error) => error.code(),
             Self::Contract(_) => "contract",
             Self::Describe(error) => error.code(),
             Self::Key { .. } => "key",
@@ -114,13 +113,7 @@ pub async fn load(host: &Host, key: &str, bytes: Arc<[u8]>) -> Result<Generation
     check_format(&bytes)?;
     let size = bytes.len() as u64;
     let digest = digest(&bytes);
-    let engine = host.engine.wasm.clone();
-    let compiled =
-        tokio::task::spawn_blocking(move || Component::from_binary(&engine, &bytes)).await;
-    let component = match compiled {
-        Ok(result) => result.map_err(|e| LoadError::Compile(text(&e)))?,
-        Err(_) => return Err(LoadError::Compile("the compiler panicked".into())),
-    };
+    let component = host.compiler.component(&digest, &bytes).await?;
     let pre = host
         .engine
         .linker

@@ -14,6 +14,7 @@
 mod bindings;
 mod call;
 mod capabilities;
+mod compile;
 mod directory;
 mod engine;
 mod journal;
@@ -31,6 +32,7 @@ mod validate;
 mod wasi;
 
 pub use call::{Hint, Host};
+pub use compile::{CompileError, Compiler, compile_standard_input};
 pub use directory::{Directory, DirectoryStatus};
 pub use engine::Engine;
 pub use load::{Generation, Info, LoadError, load};

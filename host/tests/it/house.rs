@@ -58,9 +58,11 @@ impl House {
     }
 
     async fn open(testbed: Testbed, dir: tempfile::TempDir, extra: &str) -> Self {
-        let config = Config::from_toml(&Self::toml(&testbed, extra), dir.path())
+        let mut config = Config::from_toml(&Self::toml(&testbed, extra), dir.path())
             .unwrap()
             .config;
+        // This test's own program compiles nothing.
+        config.program = env!("CARGO_BIN_EXE_f1-streams").into();
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap();
         let app = App::build(config, address).unwrap();

@@ -5,6 +5,7 @@
 #![allow(clippy::disallowed_methods, reason = "tests make clients of their own")]
 
 mod command_line;
+mod compile;
 mod contract;
 mod egress;
 mod guests;
