@@ -128,8 +128,8 @@ fn answer(found: Result<Vec<Stream>, Error>) -> Result<Vec<extraction::StreamInf
 }
 
 /// Makes a stream of each item. One that fails is logged and left out; if all
-/// of them do, their error is the answer: `layout-changed` where there is one,
-/// because that is what needs a person.
+/// of them do, the most telling error is the answer: `layout-changed`, because
+/// that needs a person, and `not-found` only where every item says so.
 ///
 /// # Errors
 /// `not-found` without items, otherwise the error of an item when none is left.
@@ -140,6 +140,33 @@ pub fn keep_good<T>(
     let (streams, errors) = sift(items, make);
     for error in &errors {
         log::warn("a stream was left out", [("reason", format!("{error:?}"))]);
+    }
+    choose(streams, errors)
+}
+
+/// All streams of several sources, each named for the log. One that fails is
+/// logged and loses only its own; if nothing is left, the most telling error is
+/// the answer, as with [`keep_good`].
+///
+/// # Errors
+/// `not-found` without sources, otherwise the error of one when nothing is left.
+pub fn gather<N: ToString>(
+    sources: impl IntoIterator<Item = (N, Result<Vec<Stream>, Error>)>,
+) -> Result<Vec<Stream>, Error> {
+    let (mut streams, mut errors) = (Vec::new(), Vec::new());
+    for (name, found) in sources {
+        match found {
+            Ok(found) => streams.extend(found),
+            Err(Error::NotFound) => errors.push(Error::NotFound),
+            Err(error) => {
+                let fields = [
+                    ("source", name.to_string()),
+                    ("reason", format!("{error:?}")),
+                ];
+                log::warn("a source was left out", fields);
+                errors.push(error);
+            }
+        }
     }
     choose(streams, errors)
 }
@@ -162,13 +189,14 @@ fn choose(streams: Vec<Stream>, errors: Vec<Error>) -> Result<Vec<Stream>, Error
     if !streams.is_empty() {
         return Ok(streams);
     }
-    let telling = errors
-        .iter()
-        .find(|error| matches!(error, Error::LayoutChanged(_)));
-    Err(telling
-        .or(errors.first())
-        .cloned()
-        .unwrap_or(Error::NotFound))
+    let telling = |error: &Error| match error {
+        Error::LayoutChanged(_) => 0,
+        Error::NotFound => 2,
+        _ => 1,
+    };
+    // The first of the most telling ones.
+    let error = errors.into_iter().min_by_key(telling);
+    Err(error.unwrap_or(Error::NotFound))
 }
 
 #[cfg(test)]
@@ -196,8 +224,12 @@ mod tests {
         let network = Error::Network("timed out".into());
         assert_eq!(kept(&[Err(network.clone())]), Err(network.clone()));
         assert_eq!(
-            kept(&[Err(network), Err(layout_changed("script"))]),
+            kept(&[Err(network.clone()), Err(layout_changed("script"))]),
             Err(layout_changed("script"))
+        );
+        assert_eq!(
+            kept(&[Err(Error::NotFound), Err(network.clone())]),
+            Err(network)
         );
     }
 

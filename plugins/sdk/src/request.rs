@@ -8,7 +8,7 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 
 use crate::bindings::f1_streams::extractor::http::{self as host, Body, Method, Redirects};
-use crate::{Error, Page, layout_changed, page, status};
+use crate::{Error, Json, Page, layout_changed, page, status};
 
 /// Browsers follow 20; a page that hides a stream needs two or three, and
 /// every hop counts against the call's budget.
@@ -149,6 +149,19 @@ pub fn send_all(requests: Vec<Request>) -> Vec<Result<Response, Error>> {
     answers.map(|answer| Response::judged(answer?)).collect()
 }
 
+/// An answer of an address that every server of its kind has: where it is not
+/// found, this is another server, or another version of it.
+///
+/// # Errors
+/// `layout-changed` with the place where the answer was `not-found`; another
+/// error as it is.
+pub fn always_there<T>(answer: Result<T, Error>, place: &str) -> Result<T, Error> {
+    answer.map_err(|error| match error {
+        Error::NotFound => layout_changed(format!("{place} is not there")),
+        other => other,
+    })
+}
+
 /// Where a link leads after its redirects. A link that the host refuses to
 /// follow comes back as it is: the stream is reported with it, and the host's
 /// own door refuses it where the operator can see it.
@@ -221,6 +234,17 @@ impl Response {
         serde_json::from_slice(&self.0.body).map_err(|error| {
             layout_changed(format!("JSON of {}: {error}", path(&self.0.final_url)))
         })
+    }
+
+    /// The body as JSON without a type, to be read by pointers.
+    ///
+    /// # Errors
+    /// `layout-changed` naming the address's path where it is no JSON.
+    pub fn value(&self) -> Result<Json<'static>, Error> {
+        Json::parse(
+            &format!("JSON of {}", path(&self.0.final_url)),
+            &self.0.body,
+        )
     }
 
     /// A link in the body, made absolute as a browser does.

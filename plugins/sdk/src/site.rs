@@ -9,16 +9,17 @@ use url::Url;
 use crate::bindings::f1_streams::extractor::config;
 use crate::{Error, error::bad_config};
 
-/// This call's site: its base URL and its `[settings]` as `S`.
+/// This call's site: its base URL, if it has one, and its `[settings]` as `S`.
 #[derive(Clone, Debug)]
 pub struct Site<S> {
-    base: String,
+    base: Option<String>,
     /// The `[settings]` table of the site file.
     pub settings: S,
 }
 
 impl<S: DeserializeOwned> Site<S> {
-    /// Reads the site's configuration from the host.
+    /// Reads the site's configuration from the host. A site without a base URL
+    /// loads; what needs one says so when it asks.
     ///
     /// # Errors
     /// `bad-config` naming what is missing or wrong.
@@ -26,20 +27,18 @@ impl<S: DeserializeOwned> Site<S> {
         Self::parse(&config::get_json())
     }
 
-    fn parse(document: &str) -> Result<Self, Error> {
+    pub(crate) fn parse(document: &str) -> Result<Self, Error> {
         let wrong = |error: serde_json::Error| bad_config(error.to_string());
         let mut document: Value = serde_json::from_str(document).map_err(wrong)?;
         // Taken out, so that settings may refuse unknown fields.
         let base = document
             .as_object_mut()
             .and_then(|keys| keys.remove("base_url"));
-        let Some(Value::String(base)) = base else {
-            return Err(bad_config("base_url is missing"));
+        let base = match base {
+            None => None,
+            Some(Value::String(base)) if is_absolute(&base) => Some(base),
+            Some(_) => return Err(bad_config("base_url is not an absolute URL")),
         };
-        match Url::parse(&base) {
-            Ok(url) if url.has_host() => {}
-            _ => return Err(bad_config("base_url is not an absolute URL")),
-        }
         Ok(Self {
             base,
             settings: serde_json::from_value(document).map_err(wrong)?,
@@ -48,23 +47,25 @@ impl<S: DeserializeOwned> Site<S> {
 }
 
 impl<S> Site<S> {
+    /// The base URL, as the operator wrote it and without a final slash.
+    ///
+    /// # Errors
+    /// `bad-config` where there is none.
+    pub fn base(&self) -> Result<&str, Error> {
+        let base = self.base.as_deref();
+        base.ok_or_else(|| bad_config("base_url is missing"))
+    }
+
     /// A path below the base URL, whose own path is kept; an absolute URL
     /// stays as it is.
     ///
     /// # Errors
-    /// `bad-config` where the two make no address.
+    /// `bad-config` where there is no base URL or the two make no address.
     pub fn url(&self, path: &str) -> Result<String, Error> {
-        if Url::parse(path).is_ok_and(|url| url.has_host()) {
+        if is_absolute(path) {
             return Ok(path.into());
         }
-        let (base, path) = (
-            self.base.trim_end_matches('/'),
-            path.trim_start_matches('/'),
-        );
-        match Url::parse(&format!("{base}/{path}")) {
-            Ok(url) => Ok(url.into()),
-            Err(error) => Err(bad_config(format!("base_url with {path}: {error}"))),
-        }
+        below(self.base()?, path)
     }
 
     /// A secret by name; the plugin's info must list it.
@@ -73,6 +74,20 @@ impl<S> Site<S> {
     /// `bad-config` where the operator has not configured it.
     pub fn secret(&self, name: &str) -> Result<String, Error> {
         config::secret(name).ok_or_else(|| bad_config(format!("secret {name} is missing")))
+    }
+}
+
+fn is_absolute(url: &str) -> bool {
+    Url::parse(url).is_ok_and(|url| url.has_host())
+}
+
+/// A path below a base URL, whose own path is kept.
+pub(crate) fn below(base: &str, path: &str) -> Result<String, Error> {
+    let (base, path) = (base.trim_end_matches('/'), path.trim_start_matches('/'));
+    match Url::parse(&format!("{base}/{path}")) {
+        Ok(url) if url.has_host() => Ok(url.into()),
+        Ok(_) => Err(bad_config(format!("{base} is not an absolute URL"))),
+        Err(error) => Err(bad_config(format!("{base} with {path}: {error}"))),
     }
 }
 
@@ -93,9 +108,9 @@ mod tests {
     #[test]
     fn what_is_missing_or_wrong_is_named() {
         for (document, expected) in [
-            ("{}", "base_url is missing"),
-            ("[]", "base_url is missing"),
-            (r#"{"base_url":7}"#, "base_url is missing"),
+            ("{}", "event_path"),
+            ("[]", "invalid"),
+            (r#"{"base_url":7}"#, "base_url is not an absolute URL"),
             (
                 r#"{"base_url":"site.test"}"#,
                 "base_url is not an absolute URL",
@@ -112,6 +127,15 @@ mod tests {
                 other => panic!("{document}: {other:?}"),
             }
         }
+    }
+
+    #[test]
+    fn a_base_url_is_missed_only_where_it_is_needed() {
+        let site = load(r#"{"event_path":"/x"}"#).expect("valid");
+        let missing = Err(Error::BadConfig("base_url is missing".into()));
+        assert_eq!(site.url("/x"), missing);
+        assert_eq!(site.base().map(String::from), missing);
+        assert_eq!(site.url("https://o.test/y"), Ok("https://o.test/y".into()));
     }
 
     #[test]

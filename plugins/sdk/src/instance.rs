@@ -1,0 +1,172 @@
+//! Several servers of one kind in one site: `[[settings.instances]]`, each with
+//! a `url`, a `label` where the server's own name will not do, and whatever
+//! else the plugin defines as `O`. Without the list, the base URL is the one.
+
+use serde::de::{DeserializeOwned, Error as _};
+use serde::{Deserialize, Deserializer};
+use serde_json::{Map, Value};
+use url::Url;
+
+use crate::site::below;
+use crate::{Error, Site, error::bad_config, id};
+
+/// Twice the requests of a call, so that a longer list says so by itself.
+const MAX: usize = 64;
+
+/// One server.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Instance<O = Plain> {
+    url: String,
+    label: Option<String>,
+    /// What else the plugin defines.
+    pub own: O,
+}
+
+/// An instance with nothing but `url` and `label`.
+#[derive(Clone, Debug, Default, PartialEq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Plain {}
+
+/// Settings that are a list of instances and nothing else.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields, bound = "O: DeserializeOwned")]
+pub struct Instances<O = Plain> {
+    #[serde(default)]
+    instances: Vec<Instance<O>>,
+}
+
+impl<O: DeserializeOwned + Default> Instances<O> {
+    /// Reads the site's configuration: its instances, at least one.
+    ///
+    /// # Errors
+    /// `bad-config` naming what is missing or wrong.
+    pub fn load() -> Result<Vec<Instance<O>>, Error> {
+        let mut site = Site::<Self>::load()?;
+        let listed = std::mem::take(&mut site.settings.instances);
+        listed_or_base(&site, listed)
+    }
+}
+
+fn listed_or_base<S, O: Default>(
+    site: &Site<S>,
+    listed: Vec<Instance<O>>,
+) -> Result<Vec<Instance<O>>, Error> {
+    if listed.len() > MAX {
+        return Err(bad_config(format!("more than {MAX} instances")));
+    }
+    if !listed.is_empty() {
+        return Ok(listed);
+    }
+    Ok(vec![Instance {
+        url: site.base()?.to_owned(),
+        label: None,
+        own: O::default(),
+    }])
+}
+
+impl<O> Instance<O> {
+    /// An address on this server; its URL's own path is kept.
+    ///
+    /// # Errors
+    /// `bad-config` where the two make no address.
+    pub fn url(&self, path: &str) -> Result<String, Error> {
+        below(&self.url, path)
+    }
+
+    /// Its host, with a port where the URL has one, and the URL's own path.
+    #[must_use]
+    pub fn name(&self) -> String {
+        let url = Url::parse(&self.url).ok();
+        let named = url.as_ref().and_then(|url| Some((url, url.host_str()?)));
+        let Some((url, host)) = named else {
+            return self.url.clone();
+        };
+        let port = url.port().map(|port| format!(":{port}"));
+        let path = url.path().trim_end_matches('/');
+        format!("{host}{}{path}", port.unwrap_or_default())
+    }
+
+    /// What viewers read: the operator's label, else the server's own name
+    /// where it has one, else its host.
+    #[must_use]
+    pub fn label(&self, own: Option<&str>) -> String {
+        let own = own.map(str::trim).filter(|own| !own.is_empty());
+        let label = self.label.as_deref().or(own);
+        label.map_or_else(|| self.name(), str::to_owned)
+    }
+
+    /// The id of a stream on this server that the server calls `stream`.
+    #[must_use]
+    pub fn id(&self, stream: &str) -> String {
+        id(&format!("{} {stream}", self.name()))
+    }
+}
+
+impl<'de, O: DeserializeOwned> Deserialize<'de> for Instance<O> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let mut keys = Map::deserialize(deserializer)?;
+        // Taken out, so that the rest may refuse unknown fields.
+        let mut take = |key| match keys.remove(key) {
+            None => Ok(None),
+            Some(Value::String(text)) => Ok(Some(text)),
+            Some(_) => Err(D::Error::custom(format!(
+                "an instance's {key} is not a text"
+            ))),
+        };
+        let (url, label) = (take("url")?, take("label")?);
+        let own = O::deserialize(Value::Object(keys)).map_err(D::Error::custom)?;
+        let url = url.ok_or_else(|| D::Error::custom("an instance has no url"))?;
+        Ok(Self { url, label, own })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn load(document: &str) -> Result<Vec<Instance>, Error> {
+        let mut site = Site::<Instances>::parse(document)?;
+        let listed = std::mem::take(&mut site.settings.instances);
+        listed_or_base(&site, listed)
+    }
+
+    #[test]
+    fn the_list_or_the_base_url() {
+        let one = load(r#"{"base_url":"https://a.test/sub"}"#).expect("valid");
+        assert_eq!(one.len(), 1);
+        assert_eq!(one[0].url("/api"), Ok("https://a.test/sub/api".into()));
+        let two = r#"{"base_url":"https://a.test","instances":[
+            {"url":"https://b.test"},{"url":"https://c.test:81/x/","label":"C"}]}"#;
+        let two = load(two).expect("valid");
+        let names: Vec<_> = two.iter().map(Instance::name).collect();
+        assert_eq!(names, ["b.test", "c.test:81/x"]);
+        assert_eq!(two[0].label(Some(" B's ")), "B's");
+        assert_eq!(two[0].label(Some(" ")), "b.test");
+        assert_eq!(two[1].label(Some("own")), "C");
+        assert_eq!(two[1].id("cam/1"), "c-test-81-x-cam-1");
+    }
+
+    #[test]
+    fn what_is_missing_or_wrong_is_named() {
+        let many = r#"{"url":"https://b.test"},"#.repeat(MAX + 1);
+        let many = format!(r#"{{"instances":[{}]}}"#, many.trim_end_matches(','));
+        for (document, expected) in [
+            ("{}", "base_url is missing"),
+            (r#"{"instances":[{}]}"#, "an instance has no url"),
+            (r#"{"instances":[{"url":7}]}"#, "url is not a text"),
+            (
+                r#"{"instances":[{"url":"https://b.test","lable":"x"}]}"#,
+                "lable",
+            ),
+            (r#"{"instance":[]}"#, "instance"),
+            (&many, "more than 64 instances"),
+        ] {
+            match load(document) {
+                Err(Error::BadConfig(what)) if what.contains(expected) => {}
+                other => panic!("{document}: {other:?}"),
+            }
+        }
+        let odd = load(r#"{"instances":[{"url":"b.test"}]}"#).expect("loads");
+        assert!(matches!(odd[0].url("/api"), Err(Error::BadConfig(_))));
+    }
+}
