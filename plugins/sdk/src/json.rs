@@ -20,15 +20,45 @@ pub struct Json<'v> {
     pointer: String,
 }
 
+/// Values that one document may hold: some 16 MB of a call's memory.
+const MAX_VALUES: usize = 300_000;
+
+/// The beginning of a JSON text that holds no more values than fit into a
+/// call's memory. What is cut off makes the text no JSON, unless its value was
+/// at its end before.
+pub(crate) fn affordable(text: &str) -> &str {
+    &text[..affordable_length(text.as_bytes())]
+}
+
+fn affordable_length(text: &[u8]) -> usize {
+    // All are ASCII, so that the cut is at a character.
+    let parts = |byte: &u8| matches!(byte, b',' | b'[' | b'{');
+    let mut found = text.iter().enumerate().filter(|(_, byte)| parts(byte));
+    found.nth(MAX_VALUES).map_or(text.len(), |(at, _)| at)
+}
+
+/// A document as a type.
+pub(crate) fn read<T: DeserializeOwned>(name: &str, text: &[u8]) -> Result<T, Error> {
+    if affordable_length(text) < text.len() {
+        return Err(Error::Other(format!(
+            "{name} holds more than {MAX_VALUES} values"
+        )));
+    }
+    serde_json::from_slice(text).map_err(|error| layout_changed(format!("{name}: {error}")))
+}
+
 impl Json<'static> {
     /// A document from its bytes; `name` is what messages call it.
     ///
     /// # Errors
-    /// `layout-changed` with the name where it is no JSON.
+    /// `layout-changed` with the name where it is no JSON, `other` where it holds
+    /// more values than fit into a call's memory.
     pub fn parse(name: &str, text: impl AsRef<[u8]>) -> Result<Self, Error> {
-        match serde_json::from_slice(text.as_ref()) {
+        match read(name, text.as_ref()) {
             Ok(value) => Ok(Self::new(name, value)),
-            Err(_) => Err(layout_changed(name)),
+            // What the parser says is of no use without a type to compare with.
+            Err(Error::LayoutChanged(_)) => Err(layout_changed(name)),
+            Err(error) => Err(error),
         }
     }
 
@@ -216,6 +246,10 @@ mod tests {
 
     #[test]
     fn depth_without_end_is_a_miss_not_a_panic() {
-        assert!(Json::parse("x", "[".repeat(1_000_000)).is_err());
+        assert!(Json::parse("x", "[".repeat(1_000)).is_err());
+        assert_eq!(
+            Json::parse("x", "[".repeat(1_000_000)).map(drop),
+            Err(Error::Other("x holds more than 300000 values".into()))
+        );
     }
 }

@@ -8,7 +8,7 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 
 use crate::bindings::f1_streams::extractor::http::{self as host, Body, Method, Redirects};
-use crate::{Error, Json, Page, layout_changed, page, status};
+use crate::{Error, Json, Page, json, layout_changed, page, status};
 
 /// Browsers follow 20; a page that hides a stream needs two or three, and
 /// every hop counts against the call's budget.
@@ -231,9 +231,7 @@ impl Response {
     /// # Errors
     /// `layout-changed` saying what is missing or of another type.
     pub fn json<T: DeserializeOwned>(&self) -> Result<T, Error> {
-        serde_json::from_slice(&self.0.body).map_err(|error| {
-            layout_changed(format!("JSON of {}: {error}", path(&self.0.final_url)))
-        })
+        json::read(&self.json_name(), &self.0.body)
     }
 
     /// The body as JSON without a type, to be read by pointers.
@@ -253,6 +251,12 @@ impl Response {
     /// `layout-changed` where it is no address.
     pub fn join(&self, link: &str) -> Result<String, Error> {
         page::join(&self.0.final_url, link)
+    }
+}
+
+impl Response {
+    fn json_name(&self) -> String {
+        format!("JSON of {}", path(&self.0.final_url))
     }
 }
 

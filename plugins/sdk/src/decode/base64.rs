@@ -5,7 +5,7 @@ use ::base64::Engine;
 use ::base64::alphabet::STANDARD;
 use ::base64::engine::{DecodePaddingMode, GeneralPurpose, GeneralPurposeConfig};
 
-use super::{DecodeError, MAX_OUTPUT};
+use super::{DecodeError, MAX_OUTPUT, text_of};
 
 const FORGIVING: GeneralPurpose = GeneralPurpose::new(
     &STANDARD,
@@ -42,9 +42,7 @@ pub fn base64(text: &str) -> Result<Vec<u8>, DecodeError> {
 /// # Errors
 /// As for [`base64()`].
 pub fn atob(text: &str) -> Result<String, DecodeError> {
-    let bytes = base64(text)?;
-    Ok(String::from_utf8(bytes)
-        .unwrap_or_else(|error| error.into_bytes().into_iter().map(char::from).collect()))
+    base64(text).map(text_of)
 }
 
 #[cfg(test)]

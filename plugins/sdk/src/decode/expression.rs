@@ -1,0 +1,370 @@
+//! Expressions of JavaScript that put a constant string together: literals,
+//! `"a" + "b"`, `["a","b"].join("")`, `"cba".split("").reverse().join("")`,
+//! `atob("…")`, `String.fromCharCode(104, 116)`, `unescape("%68")`, and each
+//! inside of another. Nothing is run: what is not on this list is an error.
+
+use super::literal::js_string;
+use super::{DecodeError, MAX_OUTPUT, atob, percent};
+
+/// Brackets inside of brackets. Scripts made by hand have three.
+const MAX_DEPTH: usize = 32;
+
+/// Characters that all steps of one expression may make together, counted so
+/// that a long chain of steps over a long text ends.
+const MAX_WORK: usize = 4 * MAX_OUTPUT;
+
+/// What one element of a list costs besides its text.
+const ELEMENT: usize = 64;
+
+/// The string that `text` begins with the expression of, and what follows it.
+///
+/// # Errors
+/// Where `text` does not begin with such an expression, or its steps make more
+/// than some [`MAX_OUTPUT`].
+pub fn js_value(text: &str) -> Result<(String, &str), DecodeError> {
+    let mut reader = Reader {
+        rest: text,
+        work: 0,
+        depth: 0,
+    };
+    let value = reader.expression()?.text()?;
+    Ok((value, reader.rest))
+}
+
+/// The string of the expression after the first `anchor`.
+///
+/// # Errors
+/// Where the anchor or an expression behind it is missing.
+pub fn js_value_after(text: &str, anchor: &str) -> Result<String, DecodeError> {
+    let (_, rest) = text
+        .split_once(anchor)
+        .ok_or(DecodeError::Expression("anchor not found"))?;
+    js_value(rest).map(|(value, _)| value)
+}
+
+enum Value {
+    Text(String),
+    List(Vec<String>),
+}
+
+impl Value {
+    fn text(self) -> Result<String, DecodeError> {
+        match self {
+            Self::Text(text) => Ok(text),
+            Self::List(_) => Err(DecodeError::Expression("a list where a string belongs")),
+        }
+    }
+}
+
+struct Reader<'t> {
+    rest: &'t str,
+    work: usize,
+    depth: usize,
+}
+
+/// Functions of one string.
+const FUNCTIONS: [(&str, fn(&str) -> Result<String, DecodeError>); 7] = [
+    ("atob", atob),
+    ("window.atob", atob),
+    ("unescape", |text| Ok(percent(text))),
+    ("decodeURIComponent", |text| Ok(percent(text))),
+    ("decodeURI", |text| Ok(percent(text))),
+    ("String", |text| Ok(text.to_owned())),
+    ("encodeURI", |text| Ok(text.to_owned())),
+];
+
+impl<'t> Reader<'t> {
+    fn expression(&mut self) -> Result<Value, DecodeError> {
+        let first = self.term()?;
+        if !self.sees('+') {
+            return Ok(first);
+        }
+        let mut sum = first.text()?;
+        while self.eat('+') {
+            sum.push_str(&self.term()?.text()?);
+        }
+        self.made(sum)
+    }
+
+    fn string(&mut self) -> Result<String, DecodeError> {
+        self.expression()?.text()
+    }
+
+    /// A value and the methods called on it.
+    fn term(&mut self) -> Result<Value, DecodeError> {
+        let mut value = self.primary()?;
+        while self.eat('.') {
+            let name = self.word();
+            self.expect('(')?;
+            value = self.inside(')', |reader| reader.method(value, name))?;
+        }
+        Ok(value)
+    }
+
+    fn primary(&mut self) -> Result<Value, DecodeError> {
+        self.space();
+        if self.rest.starts_with(['\'', '"', '`']) {
+            let (text, rest) = js_string(self.rest)?;
+            self.rest = rest;
+            return self.made(text);
+        }
+        if self.eat('(') {
+            return self.inside(')', Self::expression);
+        }
+        if self.eat('[') {
+            let items = self.inside(']', |reader| reader.list(']', Self::string))?;
+            return Ok(Value::List(items));
+        }
+        let name = self.word();
+        self.expect('(')?;
+        if name == "String.fromCharCode" {
+            let units = self.inside(')', |reader| reader.list(')', Self::number))?;
+            return self.made(String::from_utf16_lossy(&units));
+        }
+        let function = FUNCTIONS.iter().find(|(known, _)| *known == name);
+        let (_, function) = function.ok_or(DecodeError::Expression("not a constant string"))?;
+        let argument = self.inside(')', Self::string)?;
+        self.made(function(&argument)?)
+    }
+
+    fn method(&mut self, value: Value, name: &str) -> Result<Value, DecodeError> {
+        match (value, name) {
+            (Value::Text(text), "split") => {
+                let separator = self.string()?;
+                self.split(&text, &separator)
+            }
+            (Value::Text(text), "concat") => {
+                let more = self.list(')', Self::string)?;
+                self.made(text + &more.concat())
+            }
+            (Value::Text(text), "replace" | "replaceAll") => {
+                let from = self.string()?;
+                self.expect(',')?;
+                let to = self.string()?;
+                let most = if name == "replace" { 1 } else { usize::MAX };
+                let times = text.matches(&from).take(most).count();
+                self.pay(text.len().saturating_add(times.saturating_mul(to.len())))?;
+                Ok(Value::Text(text.replacen(&from, &to, most)))
+            }
+            (Value::Text(text), "trim") => self.made(text.trim().to_owned()),
+            (Value::Text(text), "toString") => self.made(text),
+            (Value::List(mut items), "reverse") => {
+                self.pay(items.len())?;
+                items.reverse();
+                Ok(Value::List(items))
+            }
+            (Value::List(items), "join") => {
+                let separator = match self.sees(')') {
+                    true => ",".to_owned(),
+                    false => self.string()?,
+                };
+                let length: usize = items.iter().map(String::len).sum();
+                let between = separator.len().saturating_mul(items.len());
+                self.pay(length.saturating_add(between))?;
+                Ok(Value::Text(items.join(&separator)))
+            }
+            _ => Err(DecodeError::Expression("an unknown method")),
+        }
+    }
+
+    fn split(&mut self, text: &str, separator: &str) -> Result<Value, DecodeError> {
+        let letters = separator.is_empty();
+        let pieces = match letters {
+            true => text.chars().count(),
+            false => text.matches(separator).count() + 1,
+        };
+        self.pay(text.len().saturating_add(pieces.saturating_mul(ELEMENT)))?;
+        Ok(Value::List(match letters {
+            true => text.chars().map(String::from).collect(),
+            false => text.split(separator).map(String::from).collect(),
+        }))
+    }
+
+    /// Items with commas between them, until `end` is next; a comma may be last.
+    fn list<T>(
+        &mut self,
+        end: char,
+        item: impl Fn(&mut Self) -> Result<T, DecodeError>,
+    ) -> Result<Vec<T>, DecodeError> {
+        let mut items = Vec::new();
+        while !self.sees(end) {
+            self.pay(ELEMENT)?;
+            items.push(item(self)?);
+            if !self.eat(',') {
+                break;
+            }
+        }
+        Ok(items)
+    }
+
+    fn number(&mut self) -> Result<u16, DecodeError> {
+        self.space();
+        let (digits, radix) = match self.rest.strip_prefix("0x") {
+            Some(digits) => (digits, 16),
+            None => (self.rest, 10),
+        };
+        let end = digits.find(|c: char| !c.is_digit(radix));
+        let (number, rest) = digits.split_at(end.unwrap_or(digits.len()));
+        self.rest = rest;
+        u16::from_str_radix(number, radix)
+            .map_err(|_| DecodeError::Expression("not a character's number"))
+    }
+
+    /// A name with its dots, such as `String.fromCharCode`.
+    fn word(&mut self) -> &'t str {
+        self.space();
+        let outside = |c: char| !c.is_ascii_alphanumeric() && !matches!(c, '_' | '$' | '.');
+        let end = self.rest.find(outside).unwrap_or(self.rest.len());
+        let (word, rest) = self.rest.split_at(end);
+        self.rest = rest;
+        word
+    }
+
+    /// What stands behind an opening bracket, and the closing one.
+    fn inside<T>(
+        &mut self,
+        end: char,
+        read: impl FnOnce(&mut Self) -> Result<T, DecodeError>,
+    ) -> Result<T, DecodeError> {
+        if self.depth >= MAX_DEPTH {
+            return Err(DecodeError::Expression("too many brackets"));
+        }
+        self.depth += 1;
+        let value = read(self)?;
+        self.depth -= 1;
+        self.expect(end)?;
+        Ok(value)
+    }
+
+    fn space(&mut self) {
+        self.rest = self.rest.trim_start();
+    }
+
+    fn sees(&mut self, c: char) -> bool {
+        self.space();
+        self.rest.starts_with(c)
+    }
+
+    fn eat(&mut self, c: char) -> bool {
+        self.space();
+        let rest = self.rest.strip_prefix(c);
+        self.rest = rest.unwrap_or(self.rest);
+        rest.is_some()
+    }
+
+    fn expect(&mut self, c: char) -> Result<(), DecodeError> {
+        match self.eat(c) {
+            true => Ok(()),
+            false => Err(DecodeError::Expression("not a constant string")),
+        }
+    }
+
+    fn made(&mut self, text: String) -> Result<Value, DecodeError> {
+        self.pay(text.len())?;
+        Ok(Value::Text(text))
+    }
+
+    fn pay(&mut self, work: usize) -> Result<(), DecodeError> {
+        self.work = self.work.saturating_add(work);
+        match self.work > MAX_WORK {
+            true => Err(DecodeError::TooLarge),
+            false => Ok(()),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn as_javascript_evaluates_them() {
+        // Right-hand sides are what Node 20 evaluates the expressions to.
+        for (source, expected) in [
+            (r#""ht" + 'tp' + `:`"#, "http:"),
+            (r#"["h","t","t","p"].join("")"#, "http"),
+            (r#"["a","b",].join()"#, "a,b"),
+            (r#"[].join("x")"#, ""),
+            (r#""//:ptth".split("").reverse().join("")"#, "http://"),
+            (r#""a-b-c".split("-").reverse().join("+")"#, "c+b+a"),
+            (r#"atob("aHR0" + "cA==")"#, "http"),
+            (
+                r#"window.atob( "cHR0aA==" . split("").reverse().join("") )"#,
+                "",
+            ),
+            (r#"String.fromCharCode(104,0x74, 116 ,112)+"s""#, "https"),
+            (
+                r#"decodeURIComponent("%68%C3%A9") + unescape("%u0041")"#,
+                "héA",
+            ),
+            (r#"("a" + ("b")).concat("c", "d")"#, "abcd"),
+            (r#""a1b1".replace("1", "x").replaceAll("1","y")"#, "axby"),
+            (r#"" a ".trim().toString()"#, "a"),
+            (r#"["\x68","\u0074"].join("")"#, "ht"),
+        ] {
+            let found = js_value(source);
+            if source.contains("cHR0aA") {
+                // Reversed base64 is none: an error of `atob`, as in Node.
+                assert!(matches!(found, Err(DecodeError::Base64(_))), "{found:?}");
+            } else {
+                assert_eq!(found, Ok((expected.into(), "")), "{source}");
+            }
+        }
+        assert_eq!(
+            js_value(r#""a" + "b", type: x"#),
+            Ok(("ab".into(), ", type: x"))
+        );
+        let script = r#"var u = ["a", "b"].join("/"); play({file: u});"#;
+        assert_eq!(js_value_after(script, "var u =").as_deref(), Ok("a/b"));
+    }
+
+    #[test]
+    fn what_is_no_constant_string_is_an_error() {
+        for source in [
+            "",
+            "a",
+            "a+b",
+            "'a'+",
+            "'a'+b",
+            "['a'",
+            "['a']",
+            "[1]",
+            "('a'",
+            "atob('a'",
+            "atob(b)",
+            "alert('a')",
+            "'a'.length",
+            "'a'.split()",
+            "'a'.split('')",
+            "['a'].join(",
+            "'a'.reverse()",
+            "'a'.replace(/a/,'b')",
+            "String.fromCharCode(x)",
+            "String.fromCharCode(65536)",
+            "'a'.",
+            ".",
+            "'a",
+            "'a'.concat(['b'])",
+        ] {
+            assert!(js_value(source).is_err(), "{source}");
+        }
+        assert!(js_value_after("x", "y").is_err());
+    }
+
+    #[test]
+    fn hostile_expressions_end_early() {
+        let error = |source: &str| js_value(source).expect_err("an error");
+        assert_eq!(
+            error(&"(".repeat(1_000_000)),
+            DecodeError::Expression("too many brackets")
+        );
+        let chain = format!("'{}'{}", "a".repeat(100_000), ".toString()".repeat(10_000));
+        assert_eq!(error(&chain), DecodeError::TooLarge);
+        let lists = format!("'{}'.split('')", "a".repeat(1_000_000));
+        assert_eq!(error(&lists), DecodeError::TooLarge);
+        let doubled = format!("'{}'{}", "a".repeat(10), ".replaceAll('a','aa')".repeat(60));
+        assert_eq!(error(&doubled), DecodeError::TooLarge);
+        let sum = vec!["'a'"; 200_000].join("+");
+        assert_eq!(js_value(&sum).map(|(sum, _)| sum.len()), Ok(200_000));
+    }
+}
