@@ -41,6 +41,7 @@ extern crate self as f1_streams_plugin;
 
 pub mod decode;
 pub mod log;
+pub mod m3u;
 
 #[doc(hidden)]
 pub mod bindings;
@@ -60,7 +61,7 @@ mod stream;
 pub use wit_bindgen::rt as __rt;
 
 pub use bindings::f1_streams::extractor::types::{
-    BlockReason, ExtractError as Error, Protection, SessionHint as Hint,
+    BlockReason, ExtractError as Error, Protection, SessionHint as Hint, StreamKind,
 };
 pub use bindings::f1_streams::extractor::{clock, state};
 pub use error::layout_changed;

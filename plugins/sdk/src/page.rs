@@ -1,11 +1,13 @@
 //! HTML, read with CSS selectors. A miss names the selector and becomes
-//! `layout-changed` by `?`. The parser takes any bytes: there is no HTML that
-//! it refuses.
+//! `layout-changed` by `?`. The parser takes any text: there is no HTML that it
+//! refuses, and of a page of hostile size it takes the beginning.
+
+mod bound;
 
 use scraper::{ElementRef, Html, Selector};
 use url::Url;
 
-use crate::{Error, layout_changed};
+use crate::{Error, Json, decode, layout_changed};
 
 /// A parsed page and the address it came from.
 #[derive(Debug)]
@@ -20,7 +22,7 @@ impl Page {
     pub fn parse(url: &str, text: &str) -> Self {
         Self {
             url: url.into(),
-            html: Html::parse_document(text),
+            html: Html::parse_document(bound::affordable(text)),
         }
     }
 
@@ -61,6 +63,59 @@ impl Page {
             .ok_or_else(|| layout_changed(format!("script with {needle}")))
     }
 
+    /// The JSON that an inline script assigns to `name`: `window.name = {…}`,
+    /// also through `JSON.parse("…")`.
+    ///
+    /// # Errors
+    /// `layout-changed` where no script does.
+    pub fn assigned(&self, name: &str) -> Result<Json<'static>, Error> {
+        let scripts = self.all("script")?;
+        let texts = scripts.iter().map(Element::text);
+        texts
+            .filter(|text| text.contains(name))
+            .find_map(|text| decode::json_assigned(&text, name).ok())
+            .map(|value| Json::new(&format!("script's {name}"), value))
+            .ok_or_else(|| layout_changed(format!("script's {name}")))
+    }
+
+    /// Every JSON-LD object in the page, those in lists and in an `@graph`
+    /// singly. What is no JSON is passed over, as search engines do.
+    #[must_use]
+    pub fn json_ld(&self) -> Vec<Json<'static>> {
+        let scripts = self.all("script[type='application/ld+json']");
+        let mut found = Vec::new();
+        for script in scripts.unwrap_or_default() {
+            let Ok(document) = script.json() else {
+                continue;
+            };
+            let value = document.value();
+            let listed = value.get("@graph").unwrap_or(value).as_array();
+            let single = listed.is_none().then_some(value);
+            let objects = listed.into_iter().flatten().chain(single);
+            found.extend(objects.map(|object| Json::new("JSON-LD", object.clone())));
+        }
+        found
+    }
+
+    /// What `<meta property="…">` or `<meta name="…">` says.
+    #[must_use]
+    pub fn meta(&self, name: &str) -> Option<&str> {
+        let named = |element: &Element<'_>| {
+            ["property", "name", "itemprop"]
+                .iter()
+                .any(|key| element.attr(key).is_ok_and(|value| value == name))
+        };
+        let elements = self.all("meta[content]").unwrap_or_default();
+        let element = elements.into_iter().find(named)?;
+        element.attr("content").ok()
+    }
+
+    /// Its address, after redirects.
+    #[must_use]
+    pub fn url(&self) -> &str {
+        &self.url
+    }
+
     /// An address in the page, made absolute as a browser does.
     ///
     /// # Errors
@@ -92,6 +147,26 @@ impl<'p> Element<'p> {
     #[must_use]
     pub fn text(&self) -> String {
         self.element.text().collect()
+    }
+
+    /// Its text as JSON, as in `<script type="application/json">`.
+    ///
+    /// # Errors
+    /// `layout-changed` naming the selector where it is none.
+    pub fn json(&self) -> Result<Json<'static>, Error> {
+        Json::parse(&format!("JSON in {}", self.place), self.text())
+    }
+
+    /// An attribute's value as JSON.
+    ///
+    /// # Errors
+    /// `layout-changed` naming selector and attribute where it is missing or no
+    /// JSON.
+    pub fn json_attr(&self, name: &str) -> Result<Json<'static>, Error> {
+        Json::parse(
+            &format!("JSON in {} [{name}]", self.place),
+            self.attr(name)?,
+        )
     }
 }
 
@@ -144,6 +219,47 @@ mod tests {
             Ok("var a=1".into())
         );
         assert_eq!(page.script("var b"), Ok("var b=2".into()));
+    }
+
+    #[test]
+    fn data_in_scripts_and_attributes() {
+        let page = Page::parse(
+            "http://site.test/",
+            r#"<meta property="og:video" content="/v.mp4"><meta name=robots content=none>
+            <script id="__NEXT_DATA__" type="application/json">{"props":{"url":"a"}}</script>
+            <script>var x; window.__STATE__ = {"url":"b"};</script>
+            <script type="application/ld+json">{"@graph":[{"@type":"VideoObject","n":1},{"n":2}]}</script>
+            <script type="application/ld+json">[{"n":3}]</script>
+            <script type="application/ld+json">{"n":4}</script>
+            <script type="application/ld+json">no JSON</script>
+            <div id=app data-page="{&quot;url&quot;:&quot;c&amp;d&quot;}"></div>"#,
+        );
+        let text = |json: Result<Json<'_>, Error>, pointer: &str| {
+            json.and_then(|json| Ok(json.at(pointer)?.text()?.to_owned()))
+        };
+        let next = page.one("#__NEXT_DATA__").and_then(|script| script.json());
+        assert_eq!(text(next, "/props/url"), Ok("a".into()));
+        assert_eq!(text(page.assigned("__STATE__"), "/url"), Ok("b".into()));
+        let app = page.one("#app").expect("there");
+        assert_eq!(text(app.json_attr("data-page"), "/url"), Ok("c&d".into()));
+        let numbers: Vec<_> = page
+            .json_ld()
+            .iter()
+            .filter_map(|object| object.maybe("/n")?.number().ok())
+            .collect();
+        assert_eq!(numbers, [1, 2, 3, 4]);
+        assert_eq!(page.meta("og:video"), Some("/v.mp4"));
+        assert_eq!(page.meta("robots"), Some("none"));
+        assert_eq!(page.meta("og:title"), None);
+        assert_eq!(
+            page.assigned("__GONE__").map(drop),
+            Err(layout_changed("script's __GONE__"))
+        );
+        assert_eq!(app.json().map(drop), Err(layout_changed("JSON in #app")));
+        assert_eq!(
+            text(app.json_attr("data-page"), "/gone"),
+            Err(layout_changed("JSON in #app [data-page]: /gone"))
+        );
     }
 
     #[test]

@@ -1,6 +1,8 @@
 //! One stream as an extraction returns it. The host judges every value again:
 //! nothing here validates, it only builds.
 
+use url::Url;
+
 use crate::Protection;
 use crate::bindings::f1_streams::extractor::types::{
     HeaderRule, Quality, RequestProfile, StreamInfo, StreamKind,
@@ -10,26 +12,73 @@ use crate::bindings::f1_streams::extractor::types::{
 #[derive(Clone, Debug, PartialEq)]
 pub struct Stream(StreamInfo);
 
+impl StreamKind {
+    /// What an address seems to lead to, by what its path ends with.
+    #[must_use]
+    pub fn of(url: &str) -> Option<Self> {
+        let path = Url::parse(url).ok()?.path().to_ascii_lowercase();
+        let (_, ending) = path.rsplit('/').next()?.rsplit_once('.')?;
+        match ending {
+            "m3u8" | "m3u" => Some(Self::Hls),
+            "mpd" => Some(Self::Dash),
+            "mp4" | "m4v" | "webm" | "ogv" | "mov" | "mkv" | "ts" | "flv" | "mp3" | "m4a"
+            | "aac" | "ogg" => Some(Self::Progressive),
+            _ => None,
+        }
+    }
+
+    /// A media type's kind, as `type` attributes and headers have it.
+    #[must_use]
+    pub fn of_type(media_type: &str) -> Option<Self> {
+        let media_type = media_type.split(';').next()?.trim().to_ascii_lowercase();
+        match media_type.as_str() {
+            "application/vnd.apple.mpegurl"
+            | "application/x-mpegurl"
+            | "audio/mpegurl"
+            | "audio/x-mpegurl" => Some(Self::Hls),
+            "application/dash+xml" => Some(Self::Dash),
+            other if other.starts_with("video/") || other.starts_with("audio/") => {
+                Some(Self::Progressive)
+            }
+            _ => None,
+        }
+    }
+
+    /// A kind as an operator writes it: `hls`, `dash` or `progressive`.
+    #[must_use]
+    pub fn named(name: &str) -> Option<Self> {
+        match name {
+            "hls" => Some(Self::Hls),
+            "dash" => Some(Self::Dash),
+            "progressive" => Some(Self::Progressive),
+            _ => None,
+        }
+    }
+}
+
 impl Stream {
     /// An HLS stream. `id` must stay the same over extractions of one feed.
     #[must_use]
     pub fn hls(id: impl Into<String>, url: impl Into<String>) -> Self {
-        Self::new(id.into(), url.into(), StreamKind::Hls)
+        Self::new(id, url, StreamKind::Hls)
     }
 
     /// An MPEG-DASH stream.
     #[must_use]
     pub fn dash(id: impl Into<String>, url: impl Into<String>) -> Self {
-        Self::new(id.into(), url.into(), StreamKind::Dash)
+        Self::new(id, url, StreamKind::Dash)
     }
 
     /// A single resource that a player reads from beginning to end.
     #[must_use]
     pub fn progressive(id: impl Into<String>, url: impl Into<String>) -> Self {
-        Self::new(id.into(), url.into(), StreamKind::Progressive)
+        Self::new(id, url, StreamKind::Progressive)
     }
 
-    fn new(id: String, url: String, kind: StreamKind) -> Self {
+    /// A stream of a kind that is known only when the plugin runs.
+    #[must_use]
+    pub fn new(id: impl Into<String>, url: impl Into<String>, kind: StreamKind) -> Self {
+        let (id, url) = (id.into(), url.into());
         Self(StreamInfo {
             label: id.clone(),
             id,
@@ -151,6 +200,18 @@ impl Stream {
         self
     }
 
+    /// Its id.
+    #[must_use]
+    pub fn id(&self) -> &str {
+        &self.0.id
+    }
+
+    /// Its address.
+    #[must_use]
+    pub fn url(&self) -> &str {
+        &self.0.url
+    }
+
     pub(crate) fn into_info(self) -> StreamInfo {
         self.0
     }
@@ -180,6 +241,29 @@ mod tests {
             ("main", None, None)
         );
         assert!(info.request.header_rules.is_empty() && !info.request.use_cookies);
+    }
+
+    #[test]
+    fn a_kind_by_address_type_and_name() {
+        use StreamKind::{Dash, Hls, Progressive};
+        for (url, expected) in [
+            ("https://c.test/a.m3u8?x=.mpd", Some(Hls)),
+            ("https://c.test/a/b.MPD#t", Some(Dash)),
+            ("https://c.test/v.mp4", Some(Progressive)),
+            ("https://c.mp4/live", None),
+            ("https://c.test/a.m3u8/", None),
+            ("a.m3u8", None),
+        ] {
+            assert_eq!(StreamKind::of(url), expected, "{url}");
+        }
+        assert_eq!(
+            StreamKind::of_type("Application/X-mpegURL; charset=utf-8"),
+            Some(Hls)
+        );
+        assert_eq!(StreamKind::of_type("video/mp4"), Some(Progressive));
+        assert_eq!(StreamKind::of_type("text/html"), None);
+        assert_eq!(StreamKind::named("dash"), Some(Dash));
+        assert_eq!(StreamKind::named("DASH"), None);
     }
 
     #[test]

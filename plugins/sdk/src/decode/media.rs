@@ -2,6 +2,7 @@
 
 use url::Url;
 
+use super::MAX_OUTPUT;
 use super::escapes::{entities, unescape};
 
 /// What the paths of playlists and manifests end with.
@@ -15,10 +16,15 @@ const MAX_FOUND: usize = 100;
 
 /// The absolute HTTP addresses in a text whose path ends like a playlist's or a
 /// manifest's, each once, in order, at most 100. Escapes of scripts and
-/// attributes are read as what they mean.
+/// attributes are read as what they mean. Looks at the first [`MAX_OUTPUT`]
+/// bytes.
 #[must_use]
 pub fn media_urls(text: &str) -> Vec<String> {
-    let text = unescape(&entities(text));
+    let mut end = text.len().min(MAX_OUTPUT);
+    while !text.is_char_boundary(end) {
+        end -= 1;
+    }
+    let text = unescape(&entities(&text[..end]));
     let mut found: Vec<String> = Vec::new();
     // Nothing before this is looked at again.
     let mut done = 0;
