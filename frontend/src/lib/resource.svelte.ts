@@ -10,7 +10,8 @@ import { ApiError } from './api/error';
 const FIRST_RETRY_MS = 2_500;
 
 export interface Timing {
-  intervalMs: number;
+  /** Read before each wait, so that it may change. */
+  readonly intervalMs: number;
 }
 
 export class Resource<T> {
@@ -65,6 +66,12 @@ export class Resource<T> {
       this.#schedule();
     });
     return this.#running;
+  }
+
+  /** Ask after now: the answer of a request under way may be older than this call. */
+  async renew(): Promise<void> {
+    await this.#running;
+    return this.refresh();
   }
 
   forget(): void {

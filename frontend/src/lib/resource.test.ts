@@ -106,3 +106,18 @@ test.each([
 ])('after %d failures of an interval of %d ms: %d ms', (failures, interval, expected) => {
   expect(delayAfter(failures, interval)).toBe(expected);
 });
+
+test('a renewed answer is one that was asked for afterwards', async () => {
+  const answers: ((value: string) => void)[] = [];
+  const load = vi.fn(() => new Promise<string>((resolve) => answers.push(resolve)));
+  const resource = new Resource(load, { intervalMs: INTERVAL });
+  void resource.refresh();
+  const renewed = [resource.renew(), resource.renew()];
+  answers[0]?.('before');
+  await settle();
+  expect(load).toHaveBeenCalledTimes(2);
+  answers[1]?.('after');
+  await Promise.all(renewed);
+  expect(resource.data).toBe('after');
+  expect(load).toHaveBeenCalledTimes(2);
+});
