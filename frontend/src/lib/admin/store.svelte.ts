@@ -1,96 +1,119 @@
-// What the operator sees, and the token that lets them. The token lives in
-// this tab's session storage: it ends with the tab.
+// What the operator sees: all plugins, kept up to date by the event stream and
+// by asking at intervals, since counts and times come in no event.
 
-import { getAdminPlugins, reloadPlugins } from '../api/client';
+import { SvelteMap } from 'svelte/reactivity';
+import { getAdminPlugins, openEvents, reloadPlugins } from '../api/admin';
 import { ApiError, describe } from '../api/error';
-import type { AdminPlugins } from '../api/types';
+import type { AdminPlugins, Plugin } from '../api/plugins';
+import type { ServerEvent } from '../api/sse';
 import { Resource } from '../resource.svelte';
+import { Live } from './live.svelte';
+import { session } from './session.svelte';
 
-const KEY = 'f1-streams.admin-token';
+// Short enough to see within ten seconds that the host is gone.
+const CALM_MS = 5_000;
+const EAGER_MS = 2_000;
+// Events come in bursts; one question answers them all.
+const BURST_MS = 150;
 
 class Admin {
-  #token = $state<string | null>(read());
-  /** Why the token is asked for again. */
-  rejected = $state(false);
-  /** The host says that there is no admin. */
-  off = $state(false);
   reloading = $state(false);
   /** What came of the last press of Reload. */
   said = $state('');
+  /** How often something was heard of each plugin. */
+  readonly news = new SvelteMap<string, number>();
 
-  readonly plugins: Resource<AdminPlugins> = new Resource(() => this.#load(), {
-    intervalMs: 2_000,
+  readonly live = new Live({
+    open: (signal) => session.ask((token) => openEvents(token, signal)),
+    onevent: (event) => this.#heard(event),
+    onchange: () => this.#soon(),
   });
 
-  get signedIn(): boolean {
-    return this.#token !== null;
+  readonly plugins: Resource<AdminPlugins> = new Resource(() => this.#load(), this);
+
+  #due: ReturnType<typeof setTimeout> | undefined;
+
+  constructor() {
+    session.onleave(() => {
+      clearTimeout(this.#due);
+      this.#due = undefined;
+      this.said = '';
+      this.news.clear();
+      this.plugins.forget();
+    });
   }
 
-  enter(token: string): void {
-    this.rejected = false;
-    this.off = false;
-    this.#keep(token);
+  /** How often to ask. */
+  get intervalMs(): number {
+    return this.live.state === 'live' ? CALM_MS : EAGER_MS;
   }
 
-  leave(): void {
-    this.#keep(null);
-    this.said = '';
-    this.plugins.forget();
+  /** Stay up to date until the returned function is called. */
+  watch(): () => void {
+    const ends = [this.plugins.watch(), this.live.follow()];
+    return () => ends.forEach((end) => end());
   }
 
   async reload(): Promise<void> {
-    if (this.#token === null) return;
     this.reloading = true;
     this.said = '';
     try {
-      await reloadPlugins(this.#token);
+      await session.ask(reloadPlugins);
       this.said = 'The plugins directory is being read again.';
-      await this.plugins.refresh();
+      await this.plugins.renew();
     } catch (cause) {
-      this.#judge(cause);
       this.said = cause instanceof ApiError ? describe(cause) : 'That did not work.';
     } finally {
       this.reloading = false;
     }
   }
 
+  /** Shows an answer about one plugin before the whole list comes again. */
+  put(plugin: Plugin): void {
+    const data = this.plugins.data;
+    if (data === null) return;
+    const plugins = data.plugins.map((one) => (one.key === plugin.key ? plugin : one));
+    this.plugins.data = { ...data, plugins };
+    this.#soon();
+  }
+
+  /** Something was asked of the host that the list will show. */
+  expect(): void {
+    this.#soon();
+  }
+
   async #load(): Promise<AdminPlugins> {
-    const token = this.#token;
-    if (token === null) throw new ApiError('unauthorized', null, 'No token was given.');
     try {
-      return await getAdminPlugins(token);
+      return await session.ask(getAdminPlugins);
     } catch (cause) {
-      if (token === this.#token) this.#judge(cause);
+      if (cause instanceof ApiError && cause.kind === 'not_found') {
+        session.leave();
+        session.off = true;
+      }
       throw cause;
     }
   }
 
-  #judge(cause: unknown): void {
-    if (!(cause instanceof ApiError)) return;
-    if (cause.kind === 'unauthorized') {
-      this.leave();
-      this.rejected = true;
-    }
-    if (cause.kind === 'not_found') {
-      this.leave();
-      this.off = true;
-    }
+  #heard({ event, data }: ServerEvent): void {
+    const key = event === 'plugins' ? keyOf(data) : null;
+    if (key !== null) this.news.set(key, (this.news.get(key) ?? 0) + 1);
+    this.#soon();
   }
 
-  #keep(token: string | null): void {
-    this.#token = token;
-    try {
-      if (token === null) sessionStorage.removeItem(KEY);
-      else sessionStorage.setItem(KEY, token);
-    } catch {
-      // Storage can be off; the token then lasts as long as the page.
-    }
+  #soon(): void {
+    if (!session.signedIn) return;
+    this.#due ??= setTimeout(() => {
+      this.#due = undefined;
+      void this.plugins.renew();
+    }, BURST_MS);
   }
 }
 
-function read(): string | null {
+function keyOf(data: string): string | null {
   try {
-    return sessionStorage.getItem(KEY);
+    const value: unknown = JSON.parse(data);
+    if (typeof value !== 'object' || value === null || !('key' in value)) return null;
+    return typeof value.key === 'string' ? value.key : null;
   } catch {
     return null;
   }

@@ -1,5 +1,5 @@
 import { afterEach, describe, expect, test, vi } from 'vitest';
-import { call, getAdminPlugins, getSchedule, getStreams, refreshStreams } from './client';
+import { call, getSchedule, getStreams, refreshStreams } from './client';
 import { ApiError, describe as describeError } from './error';
 
 function answer(body: string, status = 200, headers: Record<string, string> = {}) {
@@ -102,14 +102,6 @@ describe('no answer', () => {
     const error = await failure(call('/api/streams', { shape, timeoutMs: 20 }));
     expect(error).toMatchObject({ kind: 'timeout', hostGone: true });
   });
-});
-
-test('the token goes into the header and nowhere else', async () => {
-  const fetching = answer('{"poll_seconds":5,"directory":{},"plugins":[]}');
-  await getAdminPlugins('secret');
-  const [url, init] = fetching.mock.calls[0] ?? [];
-  expect(url).toBe('/api/admin/plugins');
-  expect(new Headers(init?.headers).get('authorization')).toBe('Bearer secret');
 });
 
 test('a refresh is a POST without a token', async () => {

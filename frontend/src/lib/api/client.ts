@@ -2,18 +2,25 @@
 // same-origin and ends within `TIMEOUT_MS`; every failure is an `ApiError`.
 
 import { ApiError, kindOfStatus } from './error';
-import type { AdminPlugins, Queued, Schedule, Streams } from './types';
+import type { Queued, Schedule, Streams } from './types';
 
 // Under ten seconds, so that no page shows a spinner for longer.
 export const TIMEOUT_MS = 8_000;
 
-type Shape<T> = (value: Record<string, unknown>) => value is Record<string, unknown> & T;
+export type Shape<T> = (value: Record<string, unknown>) => value is Record<string, unknown> & T;
 
-interface Call<T> {
+interface Request {
   method?: 'GET' | 'POST';
   token?: string;
-  shape: Shape<T>;
+  /** What is accepted; JSON where nothing is said. */
+  accept?: string;
   timeoutMs?: number;
+  /** Ends the request instead of a timeout: the caller watches over it. */
+  signal?: AbortSignal;
+}
+
+interface Call<T> extends Request {
+  shape: Shape<T>;
 }
 
 export function getSchedule(): Promise<Schedule> {
@@ -28,16 +35,17 @@ export function refreshStreams(): Promise<Queued> {
   return call('/api/streams/refresh', { method: 'POST', shape: isQueued });
 }
 
-export function getAdminPlugins(token: string): Promise<AdminPlugins> {
-  return call('/api/admin/plugins', { token, shape: isAdminPlugins });
+export function call<T>(path: string, options: Call<T>): Promise<T> {
+  return exchange(path, options, async (response) => parse(await response.text(), options.shape));
 }
 
-export function reloadPlugins(token: string): Promise<Queued> {
-  return call('/api/admin/plugins/reload', { method: 'POST', token, shape: isQueued });
-}
-
-export async function call<T>(path: string, options: Call<T>): Promise<T> {
-  const headers = new Headers({ accept: 'application/json' });
+/** One request; `read` is under the same timeout, and its failures are the request's. */
+export async function exchange<T>(
+  path: string,
+  options: Request,
+  read: (response: Response) => Promise<T>,
+): Promise<T> {
+  const headers = new Headers({ accept: options.accept ?? 'application/json' });
   if (options.token !== undefined) headers.set('authorization', `Bearer ${options.token}`);
   const timeoutMs = options.timeoutMs ?? TIMEOUT_MS;
   try {
@@ -48,11 +56,13 @@ export async function call<T>(path: string, options: Call<T>): Promise<T> {
       cache: 'no-store',
       credentials: 'same-origin',
       redirect: 'error',
-      signal: AbortSignal.timeout(timeoutMs),
+      signal: options.signal ?? AbortSignal.timeout(timeoutMs),
     });
-    const text = await response.text();
-    if (!response.ok) throw refusal(response, text);
-    return parse(text, options.shape);
+    if (!response.ok) {
+      const wait = Number(response.headers.get('retry-after') ?? Number.NaN);
+      throw refusal(response.status, await response.text(), wait);
+    }
+    return await read(response);
   } catch (cause) {
     if (cause instanceof ApiError) throw cause;
     if (cause instanceof DOMException && cause.name === 'TimeoutError') {
@@ -62,7 +72,7 @@ export async function call<T>(path: string, options: Call<T>): Promise<T> {
   }
 }
 
-function parse<T>(text: string, shape: Shape<T>): T {
+export function parse<T>(text: string, shape: Shape<T>): T {
   const value = record(text);
   if (value === null || !shape(value)) {
     throw new ApiError('invalid', null, 'not the JSON that was promised');
@@ -70,15 +80,15 @@ function parse<T>(text: string, shape: Shape<T>): T {
   return value;
 }
 
-function refusal(response: Response, text: string): ApiError {
-  const kind = kindOfStatus(response.status);
-  const retryAfter = Number(response.headers.get('retry-after') ?? Number.NaN);
+/** The error that an answer with a status of 400 or more is. */
+export function refusal(status: number, text: string, retryAfter = Number.NaN): ApiError {
+  const kind = kindOfStatus(status);
   const seconds = Number.isFinite(retryAfter) ? retryAfter : null;
   const body = record(text)?.['error'];
   if (isRecord(body) && typeof body['code'] === 'string' && typeof body['message'] === 'string') {
     return new ApiError(kind, body['code'], body['message'], seconds);
   }
-  return new ApiError(kind, null, `The server answered with status ${response.status}.`, seconds);
+  return new ApiError(kind, null, `The server answered with status ${status}.`, seconds);
 }
 
 function record(text: string): Record<string, unknown> | null {
@@ -90,14 +100,14 @@ function record(text: string): Record<string, unknown> | null {
   }
 }
 
-function isRecord(value: unknown): value is Record<string, unknown> {
+export function isRecord(value: unknown): value is Record<string, unknown> {
   return typeof value === 'object' && value !== null && !Array.isArray(value);
 }
 
 // These look as deep as the page's loops reach, so that a foreign answer is an
 // error that the page can show and not an exception while it renders.
 
-function listOf(value: unknown, ...lists: string[]): boolean {
+export function listOf(value: unknown, ...lists: string[]): boolean {
   return (
     Array.isArray(value) &&
     value.every((item) => isRecord(item) && lists.every((list) => Array.isArray(item[list])))
@@ -124,12 +134,8 @@ function isStreams(value: Record<string, unknown>): value is Record<string, unkn
   );
 }
 
-function isQueued(value: Record<string, unknown>): value is Record<string, unknown> & Queued {
-  return typeof value['queued'] === 'boolean';
-}
-
-function isAdminPlugins(
+export function isQueued(
   value: Record<string, unknown>,
-): value is Record<string, unknown> & AdminPlugins {
-  return isRecord(value['directory']) && listOf(value['plugins'], 'hosts', 'sites');
+): value is Record<string, unknown> & Queued {
+  return typeof value['queued'] === 'boolean';
 }

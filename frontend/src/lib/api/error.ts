@@ -9,6 +9,7 @@ export type ApiErrorKind =
   | 'limited' // 429
   | 'refused' // any other 4xx
   | 'server' // 5xx
+  | 'stopped' // by the one who asked
   | 'invalid'; // an answer that is not the promised JSON
 
 export class ApiError extends Error {

@@ -71,7 +71,7 @@ export async function readEvents(
       const { done, value } = await reader.read();
       if (done) return;
       onheard();
-      parser.push(decoder.decode(value, { stream: true })).forEach(onevent);
+      for (const event of parser.push(decoder.decode(value, { stream: true }))) onevent(event);
     }
   } finally {
     reader.cancel().catch(() => {});

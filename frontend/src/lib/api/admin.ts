@@ -1,0 +1,98 @@
+// The admin's part of the host's API. Each call carries the token in a header,
+// never in an address.
+
+import { call, exchange, isQueued, isRecord, listOf } from './client';
+import { ApiError } from './error';
+import type { AdminPlugins, Plugin, PluginEvent } from './plugins';
+import type { Queued } from './types';
+
+export type PluginAction = 'reload' | 'rollback' | 'approve' | 'disable' | 'enable';
+
+// Approving, rolling back and reloading compile the file: a second for one from
+// Rust, much longer for one that carries an interpreter.
+const ACTION_TIMEOUT_MS = 60_000;
+// Of a few MiB, perhaps over a phone's connection.
+const DOWNLOAD_TIMEOUT_MS = 60_000;
+
+type Answer = Record<string, unknown>;
+
+export function getAdminPlugins(token: string): Promise<AdminPlugins> {
+  return call('/api/admin/plugins', { token, shape: isAdminPlugins });
+}
+
+export function reloadPlugins(token: string): Promise<Queued> {
+  return call('/api/admin/plugins/reload', { method: 'POST', token, shape: isQueued });
+}
+
+export async function actOn(token: string, key: string, action: PluginAction): Promise<Plugin> {
+  const { plugin } = await call(`/api/admin/plugins/${encodeURIComponent(key)}/${action}`, {
+    method: 'POST',
+    token,
+    timeoutMs: ACTION_TIMEOUT_MS,
+    shape: isPluginAnswer,
+  });
+  return plugin;
+}
+
+export async function getPluginEvents(token: string, key: string): Promise<PluginEvent[]> {
+  const path = `/api/admin/plugins/${encodeURIComponent(key)}/events`;
+  return (await call(path, { token, shape: isEvents })).events;
+}
+
+/** Resolves when the host has taken note; the run itself comes later. */
+export function runSite(token: string, key: string): Promise<void> {
+  const path = `/api/admin/sites/${encodeURIComponent(key)}/run`;
+  return exchange(path, { method: 'POST', token }, async () => {});
+}
+
+export function getBundle(token: string, name: string): Promise<Blob> {
+  return blob(token, `/api/admin/diagnostics/${encodeURIComponent(name)}`);
+}
+
+/** `index` counts in the site's list of attachments. */
+export function getAttachment(token: string, site: string, index: number): Promise<Blob> {
+  return blob(token, `/api/admin/sites/${encodeURIComponent(site)}/attachments/${index}`);
+}
+
+/** What happens, as server-sent events; the caller ends it by `signal`. */
+export function openEvents(token: string, signal: AbortSignal): Promise<ReadableStream> {
+  const accept = 'text/event-stream';
+  return exchange('/api/admin/events', { token, accept, signal }, async (response) => {
+    const type = response.headers.get('content-type') ?? '';
+    if (!type.startsWith(accept) || response.body === null) {
+      throw new ApiError('invalid', null, 'not an event stream');
+    }
+    return response.body;
+  });
+}
+
+function blob(token: string, path: string): Promise<Blob> {
+  const options = { token, accept: '*/*', timeoutMs: DOWNLOAD_TIMEOUT_MS };
+  return exchange(path, options, (response) => response.blob());
+}
+
+function isAdminPlugins(value: Answer): value is Answer & AdminPlugins {
+  return (
+    isRecord(value['directory']) &&
+    Array.isArray(value['plugins']) &&
+    value['plugins'].every(isPlugin)
+  );
+}
+
+function isPluginAnswer(value: Answer): value is Answer & { plugin: Plugin } {
+  return isPlugin(value['plugin']);
+}
+
+function isEvents(value: Answer): value is Answer & { events: PluginEvent[] } {
+  return listOf(value['events']);
+}
+
+function isPlugin(value: unknown): value is Plugin {
+  if (!isRecord(value) || !listOf([value], 'hosts', 'secrets', 'sites')) return false;
+  const { held, sites } = value as Answer & { sites: Answer[] };
+  return (
+    (held == null || listOf([held], 'hosts', 'secrets')) &&
+    listOf(sites, 'granted', 'attachments') &&
+    sites.every(({ last_run: run }) => run == null || listOf([run], 'refused'))
+  );
+}
