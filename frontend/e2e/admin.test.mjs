@@ -1,6 +1,12 @@
 import assert from 'node:assert/strict';
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
 import { after, before, describe, test } from 'node:test';
 import { ADMIN_TOKEN, enterToken, foreign, launch, open, scriptBytes } from './system.mjs';
+
+const PLUGINS = process.env.F1_PLUGINS_DIR ?? '';
+// A custom section: the same plugin with another digest.
+const SECTION = Buffer.from([0, 5, 1, 0x78, 4, 5, 6]);
 
 describe(
   'the admin page',
@@ -41,6 +47,103 @@ describe(
       assert.ok((await scriptBytes(page)) <= 60_000, 'script stays in its budget');
       await context.close();
     });
+
+    test('follows the event stream', async () => {
+      const { context, page, consoleErrors } = await open(browser);
+      await page.goto('/admin');
+      await enterToken(page);
+      await page.locator('[data-testid=live][data-state=live]').waitFor({ timeout: 10_000 });
+      assert.deepEqual(consoleErrors, []);
+      await context.close();
+    });
+
+    test('shows what happened to a plugin', async () => {
+      const { context, page } = await open(browser);
+      await page.goto('/admin');
+      await enterToken(page);
+      const history = page.locator('[data-plugin="site-a"]').getByTestId('history');
+      await history.getByText('History').click();
+      await history.locator('[data-kind=live]').first().waitFor();
+      await context.close();
+    });
+
+    test('Run now runs a site', async () => {
+      const { context, page } = await open(browser);
+      await page.goto('/admin');
+      await enterToken(page);
+      const row = page.locator('[data-plugin="site-a"]').getByTestId('site').first();
+      const ran = row.locator('time').first();
+      const before = await ran.getAttribute('datetime');
+      await row.getByTestId('run').click();
+      await row.getByText('A run was asked for.').waitFor();
+      await page.waitForFunction(
+        ([site, old]) => {
+          const times = document.querySelectorAll(`[data-site="${site}"] time`);
+          return times.length > 0 && times[0].dateTime !== old;
+        },
+        [await row.getAttribute('data-site'), before],
+        { timeout: 30_000 },
+      );
+      await context.close();
+    });
+
+    test('Disable takes a plugin out after a question, and Enable brings it back', async () => {
+      const { context, page } = await open(browser);
+      await page.goto('/admin');
+      await enterToken(page);
+      const plugin = page.locator('[data-plugin="site-a"]');
+      await plugin.getByTestId('disable').click();
+      await page.locator('dialog[open]').getByTestId('confirm-yes').click();
+      await page.locator('[data-plugin="site-a"][data-state=disabled]').waitFor();
+      await plugin.getByTestId('enable').click();
+      await proven(page);
+      await context.close();
+    });
+
+    test(
+      'an upload is judged: nonsense is refused in words, a plugin serves and rolls back',
+      { skip: PLUGINS === '' ? 'F1_PLUGINS_DIR is not set' : false },
+      async () => {
+        const original = readFileSync(join(PLUGINS, 'site-a.wasm'));
+        const { context, page } = await open(browser);
+        await page.goto('/admin');
+        await enterToken(page);
+        const plugin = page.locator('[data-plugin="site-a"]');
+        await plugin.waitFor();
+        const send = async (buffer) => {
+          const file = { name: 'site-a.wasm', mimeType: 'application/wasm', buffer };
+          await page.locator('input[type=file][multiple]').setInputFiles(file);
+          const row = page.getByTestId('upload').first();
+          await row.and(page.locator('[data-phase=accepted], [data-phase=refused]')).waitFor();
+          return row;
+        };
+
+        const nonsense = await send(Buffer.from('no component at all'));
+        assert.equal(await nonsense.getAttribute('data-phase'), 'refused');
+        assert.match(await nonsense.innerText(), /format[\s\S]*not a WebAssembly component/);
+        assert.equal(await plugin.getAttribute('data-state'), 'live');
+        assert.deepEqual(readFileSync(join(PLUGINS, 'site-a.wasm')), original);
+
+        const generation = async () => Number(await plugin.getAttribute('data-generation'));
+        const before = await generation();
+        const accepted = await send(Buffer.concat([original, SECTION]));
+        assert.equal(await accepted.getAttribute('data-phase'), 'accepted');
+        await accepted.getByText(/^It serves/).waitFor({ timeout: 30_000 });
+        assert.ok((await generation()) > before);
+        await proven(page);
+
+        await plugin.getByTestId('rollback').click();
+        await page.locator('dialog[open]').getByTestId('confirm-yes').click();
+        await plugin.getByText('Rolled back.').waitFor();
+        await plugin.getByTestId('history').getByText('History').click();
+        await plugin.locator('[data-kind=rolled_back]').first().waitFor();
+
+        // As it was found.
+        assert.equal(await (await send(original)).getAttribute('data-phase'), 'accepted');
+        await proven(page);
+        await context.close();
+      },
+    );
 
     test('keeps the token for the tab only, and forgets it when asked', async () => {
       const { context, page } = await open(browser);
@@ -89,7 +192,7 @@ describe(
           code: 'invalid_component',
           message: 'not a component',
           at: new Date().toISOString(),
-          digest: null,
+          digest: 'ab'.repeat(32),
         };
         await route.fulfill({ response, json: answer });
       });
@@ -115,3 +218,8 @@ describe(
     });
   },
 );
+
+/** Waits until site-a serves and has brought streams. */
+function proven(page) {
+  return page.locator('[data-plugin="site-a"][data-state=live]').waitFor({ timeout: 60_000 });
+}

@@ -35,6 +35,9 @@ const PLUGIN: Record<PluginState, Said> = {
   missing: { word: 'Missing', tone: 'bad', means: 'A site asks for it and there is no such file.' },
 };
 
+/** Whatever its state: its breaker is open. */
+export const PAUSED: Said = { word: 'Paused', tone: 'bad', means: 'It is not called for a while.' };
+
 /** An unknown state is shown as it is: better than nothing said. */
 export function stateOf(state: string): Said {
   return PLUGIN[state as PluginState] ?? { word: spaced(state), tone: 'quiet', means: '' };
