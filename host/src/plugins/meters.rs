@@ -154,12 +154,12 @@ impl ResourceLimiter for Limiter {
         desired: usize,
         max: Option<usize>,
     ) -> wasmtime::Result<bool> {
-        if max.is_some_and(|max| desired > max) {
-            return Ok(false);
-        }
         let memory = self.memory.saturating_add(desired.saturating_sub(current));
         if memory as u64 > self.limits.memory.as_u64() {
             self.refused = Some("plugins.limits.memory");
+            return Ok(false);
+        }
+        if max.is_some_and(|max| desired > max) {
             return Ok(false);
         }
         self.memory = memory;
@@ -173,14 +173,14 @@ impl ResourceLimiter for Limiter {
         desired: usize,
         max: Option<usize>,
     ) -> wasmtime::Result<bool> {
-        if max.is_some_and(|max| desired > max) {
-            return Ok(false);
-        }
         let elements = self
             .elements
             .saturating_add(desired.saturating_sub(current));
         if elements > self.limits.table_elements {
             self.refused = Some("plugins.limits.table_elements");
+            return Ok(false);
+        }
+        if max.is_some_and(|max| desired > max) {
             return Ok(false);
         }
         self.elements = elements;

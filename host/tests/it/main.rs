@@ -10,6 +10,7 @@ mod contract;
 mod egress;
 mod guests;
 mod health;
+mod hostile;
 mod house;
 mod playback;
 mod plugins;
