@@ -1,6 +1,6 @@
 //! One call into a guest: a fresh store, its budgets, and how it ended.
 //!
-//! A call runs in a task of its own and ends by returning or by a trap, not by
+//! A call runs in a task of its own, on the guests' own threads, and ends by returning or by a trap, not by
 //! dropping its future (only the end of the process does that): whoever waits
 //! for it may go away, the call goes on to its deadline. The store is looked at
 //! every tick, yields to the runtime, and traps when its time is over; waits in
@@ -12,9 +12,11 @@ mod exports;
 
 use std::sync::Arc;
 
+use tokio::runtime::Handle;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::time::Instant;
 use tokio_util::task::TaskTracker;
+use tracing::instrument::WithSubscriber;
 use wasmtime::Store;
 
 pub use self::exports::Hint;
@@ -141,7 +143,9 @@ impl Host {
             stack: self.config.stack,
             _permit: permit,
         };
-        let task = self.calls.spawn(work(running));
+        // What it logs goes where its caller's lines go.
+        let work = work(running).with_current_subscriber();
+        let task = self.calls.spawn_on(work, self.engine.threads());
         let result = match task.await {
             Ok(result) => result,
             Err(error) => {
@@ -177,6 +181,7 @@ impl Host {
             meters: meters.clone(),
             parallel: Semaphore::new(limits.parallel),
             deadline: time.deadline,
+            runtime: Handle::current(),
         });
         Call {
             outbound: outbound.map(Arc::new),

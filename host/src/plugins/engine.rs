@@ -1,10 +1,12 @@
-//! One wasmtime engine for all plugins, and the thread that makes its time
-//! pass.
+//! One wasmtime engine for all plugins, the threads that guests run on, and the
+//! one that makes their time pass.
 //!
 //! Compiling happens elsewhere ([`super::compile`]), with the same settings.
 
+use std::sync::Arc;
 use std::time::Duration;
 
+use tokio::runtime::{self, Handle, Runtime};
 use wasmtime::component::Linker;
 use wasmtime::{Config, Result};
 
@@ -24,8 +26,17 @@ const HOST_STACK: usize = 1536 << 10;
 #[derive(Clone)]
 pub struct Engine {
     pub(super) wasm: wasmtime::Engine,
-    pub(super) linker: std::sync::Arc<Linker<Call>>,
+    pub(super) linker: Arc<Linker<Call>>,
+    threads: Arc<Threads>,
 }
+
+/// The threads on which guests compute: a guest gives its thread back once a
+/// tick, which is too seldom for viewers to wait for. Their requests run with
+/// everybody else's.
+struct Threads(Option<Runtime>);
+
+/// How much guests give way to everything else in the process (see nice(2)).
+const NICE: i32 = 10;
 
 impl std::fmt::Debug for Engine {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
@@ -51,8 +62,44 @@ impl Engine {
         start_ticker(&wasm)?;
         Ok(Self {
             wasm,
-            linker: std::sync::Arc::new(linker),
+            linker: Arc::new(linker),
+            threads: Arc::new(Threads::start(plugins.max_calls)?),
         })
+    }
+
+    /// Where guests run.
+    pub(super) fn threads(&self) -> &Handle {
+        self.threads
+            .0
+            .as_ref()
+            .expect("taken in drop alone")
+            .handle()
+    }
+}
+
+impl Threads {
+    /// One for each processor, but no more than there are calls.
+    fn start(calls: usize) -> Result<Self> {
+        let processors = std::thread::available_parallelism().map_or(1, usize::from);
+        let runtime = runtime::Builder::new_multi_thread()
+            .thread_name("guests")
+            .worker_threads(processors.min(calls))
+            .on_thread_start(|| {
+                // Where it is not allowed, guests are as important as the rest.
+                let _ = rustix::process::setpriority_process(None, NICE);
+            })
+            .enable_all()
+            .build()?;
+        Ok(Self(Some(runtime)))
+    }
+}
+
+impl Drop for Threads {
+    fn drop(&mut self) {
+        // May be dropped by a task, which must not wait.
+        if let Some(runtime) = self.0.take() {
+            runtime.shutdown_background();
+        }
     }
 }
 

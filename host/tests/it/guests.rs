@@ -119,7 +119,7 @@ impl Guest {
     /// Memory: the record of `describe` at 0 (canonical ABI: three strings,
     /// option, list, option, list, option), texts from 256, results from 512,
     /// a record of zeros at 1024, what `describe` asks for from 2048, then the
-    /// guest's own data, and what imports return from 1 MiB.
+    /// guest's own data, and what imports return from 1 MiB or after it.
     fn module(&self) -> String {
         let (key_at, version_at) = (256, 256 + len(self.key));
         let mut asked = Image::at(2048);
@@ -149,7 +149,7 @@ impl Guest {
                 {IMPORTS}
                 {wasi}
                 (memory (export "memory") {pages})
-                (global $heap (mut i32) (i32.const 1048576))
+                (global $heap (mut i32) (i32.const {heap}))
                 (data (i32.const 0) "{record}")
                 (data (i32.const 256) "{key}{version}")
                 (data (i32.const 512) "\01\00\00\00\00\00\00\00\00\00\00\00")
@@ -183,6 +183,9 @@ impl Guest {
             key = self.key,
             version = self.version,
             asked = escaped(asked.bytes()),
+            heap = (Image::BASE + len(&self.data))
+                .next_multiple_of(65536)
+                .max(1 << 20),
             base = Image::BASE,
             data = escaped(&self.data),
             fields = self.fields,

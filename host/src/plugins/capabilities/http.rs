@@ -10,8 +10,11 @@ use std::time::Duration;
 use bytes::Bytes;
 use futures::future::join_all;
 use http::{HeaderMap, Method};
+use tokio::runtime::Handle;
 use tokio::sync::Semaphore;
+use tokio::task::JoinSet;
 use tokio::time::Instant;
+use tracing::instrument::WithSubscriber;
 use url::Url;
 
 use super::super::bindings::f1_streams::extractor::http as wit_http;
@@ -32,6 +35,9 @@ pub(in super::super) struct Outbound {
     /// Places for requests under way.
     pub(in super::super) parallel: Semaphore,
     pub(in super::super) deadline: Instant,
+    /// Where requests run: with everybody else's, and so do the connections
+    /// that they leave for the next, not on the guests' threads.
+    pub(in super::super) runtime: Handle,
 }
 
 /// What a guest's own fetches add to each hop, and what each hop costs it.
@@ -80,6 +86,21 @@ const TIME_TO_ANSWER: Duration = Duration::from_millis(500);
 
 impl Outbound {
     async fn fetch(
+        self: &Arc<Self>,
+        request: wit_http::Request,
+    ) -> Result<wit_http::Response, wit_http::Error> {
+        let mut task = JoinSet::new();
+        let this = self.clone();
+        let exchange = async move { this.exchange(request).await };
+        task.spawn_on(exchange.with_current_subscriber(), &self.runtime);
+        match task.join_next().await {
+            Some(Ok(result)) => result,
+            Some(Err(error)) if error.is_panic() => std::panic::resume_unwind(error.into_panic()),
+            _ => Err(wit_http::Error::Protocol("the service ends".into())),
+        }
+    }
+
+    async fn exchange(
         &self,
         request: wit_http::Request,
     ) -> Result<wit_http::Response, wit_http::Error> {

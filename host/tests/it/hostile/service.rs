@@ -45,9 +45,7 @@ async fn first_byte(house: &House, n: usize) -> Duration {
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
 async fn a_service_full_of_them_plays_on_refreshes_and_forgets_them() {
     let overrides = |key: &str| {
-        format!(
-            "[plugins.override.{key}]\nwall = \"400ms\"\ndescribe = \"200ms\"\ncpu = \"200ms\"\n"
-        )
+        format!("[plugins.override.{key}]\nwall = \"1s\"\ndescribe = \"2s\"\ncpu = \"300ms\"\n")
     };
     let rows = super::rows();
     let keys: Vec<&'static str> = (0..rows.len())
