@@ -26,6 +26,14 @@ impl Clock {
         Self(Some(Arc::new(AtomicI64::new(at.as_millisecond()))))
     }
 
+    /// The same time, standing still from now on; a fixed clock is itself.
+    pub fn standing(&self) -> Self {
+        match &self.0 {
+            None => Self::fixed(self.now()),
+            Some(_) => self.clone(),
+        }
+    }
+
     /// Moves a fixed clock, for all its clones; the system's clock ignores it.
     pub fn set(&self, at: Timestamp) {
         if let Some(fixed) = &self.0 {

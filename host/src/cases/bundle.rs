@@ -7,11 +7,12 @@ use anyhow::{Context, bail, ensure};
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
-use super::case::{Before, CallKind, Case, WrittenHint};
+use super::case::{CallKind, Case, WrittenHint};
 use super::exchanges::Written;
 use super::record::{Recorded, name};
 use super::replay::Stage;
 use crate::config;
+use crate::plugins::{Before, Line};
 
 /// The only form of bundles there is.
 const FORMAT: u32 = 1;
@@ -44,13 +45,6 @@ pub(super) struct Bundle {
 #[derive(Debug, Serialize, Deserialize)]
 pub(super) struct Ended {
     pub(super) code: String,
-    pub(super) message: String,
-}
-
-/// A line of the plugin's log.
-#[derive(Debug, Serialize, Deserialize)]
-pub(super) struct Line {
-    pub(super) level: String,
     pub(super) message: String,
 }
 

@@ -1,7 +1,6 @@
 //! One case: a directory with the call, the site, what was recorded, and what
 //! is expected.
 
-use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -15,7 +14,7 @@ use super::pretty::pretty;
 use crate::config;
 use crate::files;
 use crate::net::Exchange;
-use crate::plugins::Hint;
+use crate::plugins::{Before, Hint};
 
 /// Of each of the small files.
 const MAX_FILE: u64 = 1 << 20;
@@ -53,18 +52,6 @@ pub struct Case {
     pub exchanges: Arc<[Exchange]>,
     /// `None` until an author accepted an outcome.
     pub expected: Option<Value>,
-}
-
-/// What a site kept from calls before.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields, default)]
-pub struct Before {
-    /// Base64 of each value, by key.
-    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
-    pub state: BTreeMap<String, String>,
-    /// URL and `Set-Cookie` line.
-    #[serde(skip_serializing_if = "Vec::is_empty")]
-    pub cookies: Vec<(String, String)>,
 }
 
 /// `case.toml`.
@@ -199,14 +186,6 @@ fn exchanges(dir: &Path) -> Result<Vec<Exchange>, String> {
 fn text(dir: &Path, name: &str, max: u64) -> Result<String, String> {
     let bytes = files::read(&dir.join(name), max).map_err(|error| format!("{name}: {error}"))?;
     String::from_utf8(bytes).map_err(|_| format!("{name}: not UTF-8"))
-}
-
-// === impl Before ===
-
-impl Before {
-    fn is_empty(&self) -> bool {
-        *self == Self::default()
-    }
 }
 
 // === impl WrittenHint ===

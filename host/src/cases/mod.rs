@@ -20,7 +20,7 @@ mod report;
 mod scrub;
 mod site_file;
 
-pub use case::{Before, CallKind, Case};
+pub use case::{CallKind, Case};
 pub use record::Recorded;
 pub use replay::Stage;
 pub use report::{Options, Report};

@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use serde_json::Value;
 
-use super::case::{Before, CallKind, Case};
+use super::case::{CallKind, Case};
 use super::exchanges::Written;
 use super::outcome;
 use super::replay::Stage;
@@ -14,8 +14,7 @@ use super::scrub::Scrubber;
 use super::site_file;
 use crate::clock::Clock;
 use crate::config;
-use crate::net::Tape;
-use crate::plugins::{Hint, Site};
+use crate::plugins::{Before, Hint, Site};
 
 /// A case that was made.
 #[derive(Debug)]
@@ -37,22 +36,13 @@ impl Stage {
         call: CallKind,
         dir: &Path,
     ) -> anyhow::Result<Recorded> {
-        let tape = Tape::new(self.config.plugins.limits_of(self.key().as_str()).capture);
         let policy = self.net.policy(&site.config.allow_addresses);
-        let egress = self.net.egress(policy)?.recording(tape.clone());
         let before = Before::default();
-        let live = Arc::new(Site::apart(site, egress, &before.state));
-        let time = Clock::system().now();
+        let live = Site::apart(site, self.net.egress(policy)?, &before);
         // It stands still, as it will when this is played back.
-        let host = self.host(Clock::fixed(time));
-        let hint = Hint::default();
-        let outcome = match call {
-            CallKind::Extract => {
-                outcome::extracted(&self.generation.extract(&host, &live, &hint).await)
-            }
-            CallKind::Probe => outcome::probed(&self.generation.probe(&host, &live).await),
-        };
-        let hops = tape.take();
+        let (time, hint) = (Clock::system().now(), Hint::default());
+        let (outcome, transcript) = self.call(call, &Arc::new(live), &hint, time).await;
+        let hops = transcript.exchanges;
         let scrubber = Scrubber::new(site, &before, &hops);
         let exchanges: Vec<_> = hops
             .iter()

@@ -4,8 +4,8 @@
 
 use std::sync::Arc;
 
+use jiff::Timestamp;
 use serde_json::Value;
-use url::Url;
 
 use super::case::{CallKind, Case};
 use super::outcome;
@@ -13,7 +13,7 @@ use crate::clock::Clock;
 use crate::config::{self, Config};
 use crate::metrics::Metrics;
 use crate::net::{Exchange, Missed, Net, Policy, Replay};
-use crate::plugins::{Generation, Host, Site};
+use crate::plugins::{Generation, Hint, Host, Line, Site, Transcript};
 
 /// What is random repeats itself, in a recording and in each replay.
 const SEED: u64 = 1;
@@ -21,9 +21,9 @@ const SEED: u64 = 1;
 /// A plugin, loaded once, and what its cases run with.
 #[derive(Clone, Debug)]
 pub struct Stage {
-    pub(super) generation: Arc<Generation>,
+    generation: Arc<Generation>,
     host: Host,
-    pub(super) config: Arc<Config>,
+    config: Arc<Config>,
     pub(super) net: Net,
 }
 
@@ -36,6 +36,8 @@ pub(super) struct Played {
     pub(super) missed: Vec<Missed>,
     /// Exchanges without a request.
     pub(super) unused: Vec<usize>,
+    /// What the plugin said.
+    pub(super) log: Vec<Line>,
 }
 
 impl Stage {
@@ -58,29 +60,35 @@ impl Stage {
             ..self.net.policy(&case.site.config.allow_addresses)
         };
         let egress = self.net.replay(policy, replay.clone());
-        let site = Arc::new(Site::apart(&case.site, egress, &case.before.state));
-        for (url, line) in &case.before.cookies {
-            if let Ok(url) = Url::parse(url) {
-                site.jar.set(&url, line);
-            }
-        }
-        let host = self.host(Clock::fixed(case.time));
-        let outcome = match case.call {
-            CallKind::Extract => {
-                let result = self.generation.extract(&host, &site, &case.hint).await;
-                outcome::extracted(&result)
-            }
-            CallKind::Probe => outcome::probed(&self.generation.probe(&host, &site).await),
-        };
+        let site = Arc::new(Site::apart(&case.site, egress, &case.before));
+        let (outcome, transcript) = self.call(case.call, &site, &case.hint, case.time).await;
         Played {
             outcome,
             missed: replay.missed(),
             unused: replay.unused(),
+            log: transcript.log,
         }
     }
 
-    pub(super) fn host(&self, clock: Clock) -> Host {
-        self.host.clone().at(clock)
+    /// Calls the plugin at `time`, which stands still.
+    pub(super) async fn call(
+        &self,
+        call: CallKind,
+        site: &Arc<Site>,
+        hint: &Hint,
+        time: Timestamp,
+    ) -> (Result<Value, String>, Transcript) {
+        let host = self.host.clone().at(Clock::fixed(time));
+        match call {
+            CallKind::Extract => {
+                let ended = self.generation.extract_in_full(&host, site, hint).await;
+                (outcome::extracted(&ended.result), ended.transcript)
+            }
+            CallKind::Probe => {
+                let ended = self.generation.probe_in_full(&host, site).await;
+                (outcome::probed(&ended.result), ended.transcript)
+            }
+        }
     }
 
     /// The plugin's key.

@@ -33,6 +33,8 @@ pub struct Report {
     pub mutated: usize,
     /// Whether `expected.json` was written.
     pub updated: bool,
+    /// What the plugin said, where the case failed.
+    pub log: Vec<String>,
     /// Empty where it passed. Lines for people, some with more lines in them.
     pub problems: Vec<String>,
 }
@@ -51,10 +53,10 @@ impl Stage {
             took: Duration::ZERO,
             mutated: 0,
             updated: false,
+            log: Vec::new(),
             problems: Vec::new(),
         };
         let played = self.play(case, case.exchanges.clone()).await;
-        report.problems = wire_problems(case, &played);
         match (&played.outcome, &case.expected) {
             (Err(fault), _) => report.problems.push(fault.clone()),
             (Ok(came), expected) if options.update && expected.as_ref() != Some(came) => {
@@ -67,6 +69,13 @@ impl Stage {
             (Ok(came), None) => report.problems.push(format!(
                 "no expected.json: fix the plugin, then run with --update\nnow it brings {came}"
             )),
+        }
+        report.problems.extend(wire_problems(case, &played));
+        if !report.problems.is_empty() {
+            let lines = played.log.iter();
+            report.log = lines
+                .map(|line| format!("{}: {}", line.level, line.message))
+                .collect();
         }
         // What goes wrong with the answers as they were says it all.
         if options.mutations && report.problems.is_empty() {
@@ -160,7 +169,10 @@ pub(super) fn wire_problems(case: &Case, played: &Played) -> Vec<String> {
         problems.push(text);
     }
     for index in &played.unused {
-        problems.push(format!("never asked for: {}", place(case, *index)));
+        problems.push(format!(
+            "never asked for: {}\nif that is right, take it out of exchanges.json",
+            place(case, *index)
+        ));
     }
     problems
 }

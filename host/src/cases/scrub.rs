@@ -19,9 +19,9 @@ use url::Url;
 
 use needles::Needles;
 
-use super::case::Before;
 use crate::config;
 use crate::net::{Answer, Exchange};
+use crate::plugins::Before;
 
 /// Headers of a site that every browser sends: nothing secret in them.
 const HARMLESS: &[&str] = &[

@@ -97,6 +97,9 @@ fn line(report: &Report) -> String {
         text.push('\n');
         text.push_str(&indented(problem));
     }
+    for line in &report.log {
+        let _ = write!(text, "\n    log {line}");
+    }
     text
 }
 

@@ -5,7 +5,7 @@
 
 use std::sync::{Arc, Mutex, PoisonError};
 
-use cookie_store::CookieStore;
+use cookie_store::{CookieDomain, CookieStore};
 use http::header::SET_COOKIE;
 use http::{HeaderMap, HeaderValue};
 use url::Url;
@@ -36,6 +36,26 @@ impl Jar {
         if let Ok(value) = HeaderValue::from_str(line) {
             self.receive(url, &HeaderMap::from_iter([(SET_COOKIE, value)]));
         }
+    }
+
+    /// What it holds: for each cookie a URL and the line that [`Jar::set`]
+    /// would read it from. How long it still lasts is not told.
+    pub fn lines(&self) -> Vec<(String, String)> {
+        let store = self.lock();
+        let lines = store.iter_unexpired().filter_map(|cookie| {
+            let (host, domain) = match &cookie.domain {
+                CookieDomain::HostOnly(host) => (host, String::new()),
+                CookieDomain::Suffix(host) => (host, format!("; Domain={host}")),
+                _ => return None,
+            };
+            let secure = cookie.secure().unwrap_or(false);
+            let scheme = if secure { "https" } else { "http" };
+            let (name, value) = cookie.name_value();
+            let (path, secure) = (&*cookie.path, if secure { "; Secure" } else { "" });
+            let line = format!("{name}={value}; Path={path}{domain}{secure}");
+            Some((format!("{scheme}://{host}/"), line))
+        });
+        lines.collect()
     }
 
     /// The `Cookie` header for a request to `url`.
@@ -107,6 +127,31 @@ mod tests {
         );
         jar.clear();
         assert!(jar.header(&home).is_none());
+    }
+
+    #[test]
+    fn a_jar_made_of_its_lines_is_the_same() {
+        let jar = Jar::default();
+        let home = Url::parse("https://a.site.test/x/y").expect("url");
+        jar.receive(
+            &home,
+            &set(&[
+                "a=1; Path=/x; Secure",
+                "b=2; Domain=site.test; Path=/",
+                "c=3",
+            ]),
+        );
+        let again = Jar::default();
+        for (url, line) in jar.lines() {
+            again.set(&Url::parse(&url).expect("url"), &line);
+        }
+        let mut lines = (jar.lines(), again.lines());
+        lines.0.sort();
+        lines.1.sort();
+        assert_eq!(lines.0, lines.1);
+        assert_eq!(lines.0.len(), 3);
+        let other = Url::parse("http://b.site.test/x/").expect("url");
+        assert_eq!(again.header(&other).expect("cookies"), "b=2");
     }
 
     #[test]

@@ -34,6 +34,13 @@ pub struct Exchange {
     pub answer: Answer,
 }
 
+impl Exchange {
+    /// Whether the tape had no room for all of it.
+    pub fn is_cut(&self) -> bool {
+        matches!(self.answer, Answer::Response { cut: true, .. })
+    }
+}
+
 /// What came of a hop.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Answer {

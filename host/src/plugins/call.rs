@@ -31,11 +31,13 @@ pub(super) use super::outcome::{CallError, RunError};
 use super::scrub::Scrubber;
 use super::site::{Asked, Site};
 use super::text::clean;
+use super::transcript::Transcript;
 use super::validate::Door;
 use super::wasi::Wasi;
 use crate::clock::Clock;
 use crate::config::{self, PluginLimits};
 use crate::metrics::Metrics;
+use crate::net::Tape;
 
 /// What the imports of one call work with.
 pub(super) struct Call {
@@ -72,6 +74,8 @@ struct Caller {
     site: Option<Arc<Site>>,
     asked: Arc<Asked>,
     secrets: Arc<[String]>,
+    /// Where its hops are noted.
+    tape: Option<Tape>,
 }
 
 /// A call under way: its store, and its place among `plugins.max_calls`.
@@ -122,7 +126,7 @@ impl Host {
         &self,
         caller: Caller,
         work: impl FnOnce(Running) -> F,
-    ) -> (Result<T, E>, Used)
+    ) -> (Result<T, E>, Used, Transcript)
     where
         F: Future<Output = Result<T, E>> + Send + 'static,
         T: Send + 'static,
@@ -137,7 +141,7 @@ impl Host {
         let began = Instant::now();
         let meters = Arc::new(Meters::default());
         let call = self.call(caller, meters.clone());
-        let journal = call.journal.clone();
+        let (journal, time) = (call.journal.clone(), call.clock.now());
         let running = Running {
             store: self.store(call),
             stack: self.config.stack,
@@ -154,7 +158,14 @@ impl Host {
             }
         };
         journal.finish();
-        (result, meters.used(began.elapsed()))
+        let (log, attachments) = journal.take();
+        let transcript = Transcript {
+            time,
+            log,
+            attachments,
+            ..Transcript::default()
+        };
+        (result, meters.used(began.elapsed()), transcript)
     }
 
     fn call(&self, caller: Caller, meters: Arc<Meters>) -> Call {
@@ -173,7 +184,14 @@ impl Host {
             scrubber,
         );
         let time = Time::new(wall, limits.cpu, meters.clone());
+        // What a call is told of the time does not depend on how fast it is.
+        let clock = self.clock.standing();
+        let tape = caller.tape;
         let outbound = caller.site.map(|site| Outbound {
+            egress: match tape {
+                Some(tape) => site.egress.recording(tape),
+                None => site.egress.clone(),
+            },
             site,
             asked: caller.asked,
             limits: limits.clone(),
@@ -186,7 +204,7 @@ impl Host {
         Call {
             outbound: outbound.map(Arc::new),
             secrets: caller.secrets,
-            clock: self.clock.clone(),
+            clock,
             metrics: self.metrics.clone(),
             wasi: Wasi::new(&limits, &self.clock, &journal, self.seed),
             journal,

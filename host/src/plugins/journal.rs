@@ -6,6 +6,7 @@
 use std::sync::{Arc, Mutex, PoisonError};
 
 use super::scrub::Scrubber;
+use super::transcript::{Attachment, Line};
 use crate::config::PluginLimits;
 use crate::metrics::Metrics;
 
@@ -17,6 +18,18 @@ pub(super) enum Level {
     Info,
     Warn,
     Error,
+}
+
+impl Level {
+    fn word(self) -> &'static str {
+        match self {
+            Self::Trace => "trace",
+            Self::Debug => "debug",
+            Self::Info => "info",
+            Self::Warn => "warn",
+            Self::Error => "error",
+        }
+    }
 }
 
 /// Where a guest with WASI writes.
@@ -47,6 +60,9 @@ struct Said {
     suppressed: usize,
     attachments: usize,
     attached: u64,
+    /// What was written and attached, for the transcript.
+    log: Vec<Line>,
+    kept: Vec<Attachment>,
     /// The line that each output has begun.
     stdout: Vec<u8>,
     stderr: Vec<u8>,
@@ -123,8 +139,7 @@ impl Journal {
         }
     }
 
-    /// A page for diagnosis. Counted and measured; kept once there is a place
-    /// for it.
+    /// A page for diagnosis.
     pub(super) fn attach(&self, name: &str, media_type: &str, data: Vec<u8>) {
         let inner = &*self.0;
         {
@@ -143,6 +158,11 @@ impl Journal {
         let data = inner.scrubber.bytes(data);
         let (site, bytes) = (&inner.site, data.len());
         tracing::debug!(target: "plugin", site, name, media_type, bytes, "attachment");
+        self.said().kept.push(Attachment {
+            name,
+            media_type,
+            data,
+        });
     }
 
     /// The call has ended: lines that were begun, and how many were dropped.
@@ -161,6 +181,16 @@ impl Journal {
         if suppressed > 0 {
             self.emit(Level::Warn, &format!("suppressed {suppressed} lines"));
         }
+    }
+
+    /// All that was written and attached.
+    pub(super) fn take(&self) -> (Vec<Line>, Vec<Attachment>) {
+        let mut said = self.said();
+        let said = &mut *said;
+        (
+            std::mem::take(&mut said.log),
+            std::mem::take(&mut said.kept),
+        )
     }
 
     fn line(&self, output: Output, bytes: &[u8]) {
@@ -188,6 +218,10 @@ impl Journal {
 
     fn emit(&self, level: Level, text: &str) {
         let (site, plugin) = (&self.0.site, &self.0.plugin);
+        self.said().log.push(Line {
+            level: level.word().to_owned(),
+            message: text.to_owned(),
+        });
         match level {
             Level::Trace => tracing::trace!(target: "plugin", site, plugin, "{text}"),
             Level::Debug => tracing::debug!(target: "plugin", site, plugin, "{text}"),

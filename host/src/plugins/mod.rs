@@ -28,6 +28,7 @@ mod site;
 mod state;
 mod stream;
 mod text;
+mod transcript;
 mod validate;
 mod wasi;
 
@@ -41,3 +42,4 @@ pub use outcome::{Block, CallError, Ended, ExtractError, RunError, Used};
 pub use registry::{PluginError, PluginState, PluginStatus, Registry};
 pub use site::{Site, Sites};
 pub use stream::{Extraction, Protection, Quality, Refused, Stream, StreamKind};
+pub use transcript::{Attachment, Before, Line, Transcript};

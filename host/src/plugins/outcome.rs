@@ -4,6 +4,8 @@ use std::time::Duration;
 
 use bytesize::ByteSize;
 
+use super::transcript::Transcript;
+
 /// Why an extractor found nothing usable; see `extract-error` in the contract.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum ExtractError {
@@ -150,6 +152,8 @@ pub struct Ended<T> {
     pub result: Result<T, CallError>,
     /// What it cost.
     pub used: Used,
+    /// What it exchanged and said.
+    pub transcript: Transcript,
 }
 
 /// What one call used.

@@ -11,6 +11,7 @@ use http::HeaderMap;
 use url::Url;
 
 use super::state::State;
+use super::transcript::Before;
 use crate::config::{self, HostPattern};
 use crate::net::{Egress, FetchError, Jar, Net};
 
@@ -49,9 +50,15 @@ impl Site {
     }
 
     /// A site that is not the service's: a recorded one, or one to record. It
-    /// begins with `state` (base64 by key) and keeps nothing on disk.
-    pub fn apart(site: &config::Site, egress: Egress, state: &BTreeMap<String, String>) -> Self {
-        Self::with(site, egress, State::in_memory(state))
+    /// begins with what was kept `before` and keeps nothing on disk.
+    pub fn apart(site: &config::Site, egress: Egress, before: &Before) -> Self {
+        let site = Self::with(site, egress, State::in_memory(&before.state));
+        for (url, line) in &before.cookies {
+            if let Ok(url) = Url::parse(url) {
+                site.jar.set(&url, line);
+            }
+        }
+        site
     }
 
     fn with(site: &config::Site, egress: Egress, state: State) -> Self {
@@ -68,6 +75,14 @@ impl Site {
             egress,
             jar: Jar::default(),
             state,
+        }
+    }
+
+    /// What it keeps from calls so far.
+    pub(super) fn before(&self, now: jiff::Timestamp) -> Before {
+        Before {
+            state: self.state.values(now.as_millisecond()),
+            cookies: self.jar.lines(),
         }
     }
 

@@ -2,6 +2,8 @@
 
 use std::sync::Arc;
 
+use crate::net::{Exchange, Tape};
+
 use super::{Call, CallError, Caller, Host, RunError, Running};
 use crate::plugins::bindings::ExtractorPre;
 use crate::plugins::bindings::f1_streams::extractor::types as wit;
@@ -10,6 +12,7 @@ use crate::plugins::outcome::Ended;
 use crate::plugins::site::Site;
 use crate::plugins::state::State;
 use crate::plugins::stream::Extraction;
+use crate::plugins::transcript::Before;
 use crate::plugins::validate::Described;
 
 /// The session the host is interested in.
@@ -37,6 +40,7 @@ impl Host {
             site: None,
             asked: Arc::default(),
             secrets: Arc::default(),
+            tape: None,
         };
         let pre = pre.clone();
         let ended = self
@@ -70,7 +74,7 @@ impl Generation {
         self.extract_in_full(host, site, hint).await.result
     }
 
-    /// As [`Generation::extract`], with what the call used.
+    /// As [`Generation::extract`], with what the call used and said.
     pub async fn extract_in_full(
         &self,
         host: &Host,
@@ -102,6 +106,11 @@ impl Generation {
 
     /// Is `site` reachable and shaped as this plugin expects?
     pub async fn probe(&self, host: &Host, site: &Arc<Site>) -> Result<(), CallError> {
+        self.probe_in_full(host, site).await.result
+    }
+
+    /// As [`Generation::probe`], with what the call used and said.
+    pub async fn probe_in_full(&self, host: &Host, site: &Arc<Site>) -> Ended<()> {
         let (pre, state) = (self.pre.clone(), site.state.clone());
         let work = |mut running: Running| async move {
             let guest = running.instantiate(&pre).await?;
@@ -113,7 +122,7 @@ impl Generation {
             let answer = running.answer(answer)?;
             Ok(answer.map_err(|error| running.store.data().door().error(error))?)
         };
-        self.ended(host, site, work).await.result
+        self.ended(host, site, work).await
     }
 
     async fn ended<T, F>(
@@ -126,13 +135,27 @@ impl Generation {
         F: Future<Output = Result<T, CallError>> + Send + 'static,
         T: Send + 'static,
     {
+        let capture = host.config.limits_of(&self.info.key).capture;
+        let (tape, before) = if capture.as_u64() > 0 {
+            (Some(Tape::new(capture)), site.before(host.clock.now()))
+        } else {
+            (None, Before::default())
+        };
         let caller = Caller {
             plugin: self.info.key.clone(),
             site: Some(site.clone()),
             asked: self.asked.clone(),
             secrets: self.secrets.clone(),
+            tape: tape.clone(),
         };
-        let (result, used) = host.run(caller, work).await;
+        let (result, used, mut transcript) = host.run(caller, work).await;
+        if let Some(tape) = tape {
+            transcript.before = before;
+            transcript.exchanges = tape.take();
+            if transcript.exchanges.iter().any(Exchange::is_cut) {
+                host.metrics.limit("plugins.limits.capture");
+            }
+        }
         let outcome = result.as_ref().map_or_else(CallError::code, |_| "ok");
         host.metrics.called(&self.info.key, outcome);
         tracing::debug!(
@@ -147,7 +170,11 @@ impl Generation {
             bytes = used.bytes,
             "call"
         );
-        Ended { result, used }
+        Ended {
+            result,
+            used,
+            transcript,
+        }
     }
 }
 

@@ -23,11 +23,13 @@ use super::super::meters::Meters;
 use super::super::site::{Asked, Site};
 use crate::config::PluginLimits;
 use crate::metrics::Metrics;
-use crate::net::{Denied, FetchError, Rules, check_header};
+use crate::net::{Denied, Egress, FetchError, Rules, check_header};
 
 /// One call's way out.
 pub(in super::super) struct Outbound {
     pub(in super::super) site: Arc<Site>,
+    /// The site's, noted down.
+    pub(in super::super) egress: Egress,
     pub(in super::super) asked: Arc<Asked>,
     pub(in super::super) limits: Arc<PluginLimits>,
     pub(in super::super) metrics: Metrics,
@@ -128,7 +130,7 @@ impl Outbound {
             }
             // Never closed; held until the body is read.
             let _place = self.parallel.acquire().await;
-            let response = site.egress.send(outgoing, &rules, "plugin").await?;
+            let response = self.egress.send(outgoing, &rules, "plugin").await?;
             if response.is_encoded() {
                 return Err(FetchError::Protocol(
                     "its body is encoded, which was not asked for".into(),
