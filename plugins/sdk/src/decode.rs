@@ -18,7 +18,7 @@ pub use escapes::{entities, percent, unescape};
 pub use expression::{js_value, js_value_after};
 pub use hex::hex;
 pub use literal::{js_string, js_string_after};
-pub use media::media_urls;
+pub use media::media_links;
 pub use packed::unpack;
 
 /// Why a text could not be decoded. Becomes `layout-changed` by `?`.

@@ -18,7 +18,9 @@ pub fn layout_changed(place: impl AsRef<str>) -> Error {
     Error::LayoutChanged(cut(place.as_ref()))
 }
 
-pub(crate) fn bad_config(what: impl AsRef<str>) -> Error {
+/// The operator's configuration is missing or wrong: `what`.
+#[must_use]
+pub fn bad_config(what: impl AsRef<str>) -> Error {
     Error::BadConfig(cut(what.as_ref()))
 }
 

@@ -3,8 +3,10 @@
 //! The host gives every call a fresh instance: nothing set up here outlives a
 //! call, and nothing may.
 
+use std::collections::{HashMap, HashSet};
+
 use crate::bindings::exports::f1_streams::extractor::{extraction, metadata};
-use crate::{Error, Hint, Stream, log};
+use crate::{Error, Hint, Stream, id, log};
 
 /// One site's extractor.
 pub trait Extractor {
@@ -171,6 +173,30 @@ pub fn gather<N: ToString>(
     choose(streams, errors)
 }
 
+/// Makes ids unique: of streams whose ids are equal, the second gets `-2` behind
+/// it, the third `-3`.
+#[must_use]
+pub fn distinct(streams: Vec<Stream>) -> Vec<Stream> {
+    let mut seen: HashMap<String, u32> = HashMap::new();
+    let mut taken: HashSet<String> = streams.iter().map(|one| one.id().to_owned()).collect();
+    let rename = |stream: Stream| {
+        let count = seen.entry(stream.id().to_owned()).or_default();
+        *count += 1;
+        if *count == 1 {
+            return stream;
+        }
+        loop {
+            let end = format!("-{count}");
+            let id = id(&format!("{:.*}{end}", 64 - end.len(), stream.id()));
+            if taken.insert(id.clone()) {
+                return stream.with_id(id);
+            }
+            *count += 1;
+        }
+    };
+    streams.into_iter().map(rename).collect()
+}
+
 fn sift<T>(
     items: impl IntoIterator<Item = T>,
     mut make: impl FnMut(T) -> Result<Stream, Error>,
@@ -231,6 +257,17 @@ mod tests {
             kept(&[Err(Error::NotFound), Err(network.clone())]),
             Err(network)
         );
+    }
+
+    #[test]
+    fn equal_ids_get_numbers_that_nobody_has() {
+        let long = "x".repeat(64);
+        let ids = ["a", "b", "a", "a-2", "a", &long, &long];
+        let streams = ids.map(|id| Stream::hls(id, "http://cdn.test/x.m3u8"));
+        let renamed = distinct(streams.into());
+        let renamed: Vec<_> = renamed.iter().map(Stream::id).collect();
+        let shorter = format!("{}-2", &long[..62]);
+        assert_eq!(renamed, ["a", "b", "a-3", "a-2", "a-4", &long, &shorter]);
     }
 
     #[test]

@@ -10,7 +10,7 @@ use url::Url;
 use crate::site::below;
 use crate::{Error, Site, error::bad_config, id};
 
-/// Twice the requests of a call, so that a longer list says so by itself.
+/// As many as a call has requests.
 const MAX: usize = 64;
 
 /// One server.
@@ -43,28 +43,40 @@ impl<O: DeserializeOwned + Default> Instances<O> {
     pub fn load() -> Result<Vec<Instance<O>>, Error> {
         let mut site = Site::<Self>::load()?;
         let listed = std::mem::take(&mut site.settings.instances);
-        listed_or_base(&site, listed)
+        site.instances(listed)
     }
 }
 
-fn listed_or_base<S, O: Default>(
-    site: &Site<S>,
-    listed: Vec<Instance<O>>,
-) -> Result<Vec<Instance<O>>, Error> {
-    if listed.len() > MAX {
-        return Err(bad_config(format!("more than {MAX} instances")));
+impl<S> Site<S> {
+    /// The instances that the settings list, or the base URL as the only one.
+    ///
+    /// # Errors
+    /// `bad-config` where there are none or too many.
+    pub fn instances<O: Default>(
+        &self,
+        listed: Vec<Instance<O>>,
+    ) -> Result<Vec<Instance<O>>, Error> {
+        if listed.len() > MAX {
+            return Err(bad_config(format!("more than {MAX} instances")));
+        }
+        if !listed.is_empty() {
+            return Ok(listed);
+        }
+        Ok(vec![Instance {
+            url: self.base()?.to_owned(),
+            label: None,
+            own: O::default(),
+        }])
     }
-    if !listed.is_empty() {
-        return Ok(listed);
-    }
-    Ok(vec![Instance {
-        url: site.base()?.to_owned(),
-        label: None,
-        own: O::default(),
-    }])
 }
 
 impl<O> Instance<O> {
+    /// Where it is, as the operator wrote it.
+    #[must_use]
+    pub fn base(&self) -> &str {
+        &self.url
+    }
+
     /// An address on this server; its URL's own path is kept.
     ///
     /// # Errors
@@ -127,7 +139,7 @@ mod tests {
     fn load(document: &str) -> Result<Vec<Instance>, Error> {
         let mut site = Site::<Instances>::parse(document)?;
         let listed = std::mem::take(&mut site.settings.instances);
-        listed_or_base(&site, listed)
+        site.instances(listed)
     }
 
     #[test]

@@ -1,8 +1,10 @@
 //! Regular expressions over text whose shape is not ours. The engine is linear
 //! in the text, whatever the text holds.
 
-use crate::{Error, layout_changed};
 use regex_lite::Regex;
+use serde::{Deserialize, Deserializer, de};
+
+use crate::{Error, layout_changed};
 
 /// The first match of `pattern`: its first group, or all of it without groups.
 ///
@@ -19,9 +21,40 @@ pub fn find<'t>(pattern: &str, text: &'t str) -> Result<&'t str, Error> {
         .ok_or_else(|| layout_changed(format!("pattern {pattern}")))
 }
 
+/// A pattern that an operator writes into the settings. One that is wrong is
+/// `bad-config` when the site is loaded.
+#[derive(Clone, Debug)]
+pub struct Pattern(Regex);
+
+impl Pattern {
+    /// Whether it matches anywhere in a text.
+    #[must_use]
+    pub fn is_in(&self, text: &str) -> bool {
+        self.0.is_match(text)
+    }
+}
+
+impl<'de> Deserialize<'de> for Pattern {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let text = String::deserialize(deserializer)?;
+        let wrong = |error| de::Error::custom(format!("pattern {text}: {error}"));
+        Regex::new(&text).map(Self).map_err(wrong)
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn an_operators_pattern_is_checked_when_it_is_read() {
+        let read = |text: &str| serde_json::from_value::<Pattern>(text.into());
+        let pattern = read("(?i)formula 1|^f1").expect("valid");
+        assert!(pattern.is_in("Live: FORMULA 1") && pattern.is_in("F1 TV"));
+        assert!(!pattern.is_in("Pro F1"));
+        let error = read("(").expect_err("an error").to_string();
+        assert!(error.contains("pattern (:"), "{error}");
+    }
 
     #[test]
     fn the_group_wins_over_the_whole_and_a_miss_names_the_pattern() {

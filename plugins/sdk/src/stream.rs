@@ -212,6 +212,11 @@ impl Stream {
         &self.0.url
     }
 
+    pub(crate) fn with_id(mut self, id: String) -> Self {
+        self.0.id = id;
+        self
+    }
+
     pub(crate) fn into_info(self) -> StreamInfo {
         self.0
     }

@@ -14,12 +14,13 @@ const MAX_URL: usize = 8 * 1024;
 /// A page shows one player; more addresses than this are a list of something.
 const MAX_FOUND: usize = 100;
 
-/// The absolute HTTP addresses in a text whose path ends like a playlist's or a
-/// manifest's, each once, in order, at most 100. Escapes of scripts and
+/// The addresses in a text whose path ends like a playlist's or a manifest's:
+/// absolute HTTP ones anywhere, relative ones in quotes. Each once, in order, at
+/// most 100, to be joined to the page's address. Escapes of scripts and
 /// attributes are read as what they mean. Looks at the first [`MAX_OUTPUT`]
 /// bytes.
 #[must_use]
-pub fn media_urls(text: &str) -> Vec<String> {
+pub fn media_links(text: &str) -> Vec<String> {
     let mut end = text.len().min(MAX_OUTPUT);
     while !text.is_char_boundary(end) {
         end -= 1;
@@ -29,13 +30,12 @@ pub fn media_urls(text: &str) -> Vec<String> {
     // Nothing before this is looked at again.
     let mut done = 0;
     while let Some(ending) = next_ending(&text, done) {
-        let start = begin(&text[done..ending]).map(|at| done + at);
-        let end = ending
-            + text[ending..]
-                .find(is_outside)
-                .unwrap_or(text.len() - ending);
+        let start = done + word_start(&text[done..ending]);
+        let rest = text[ending..].find(is_outside);
+        let end = rest.map_or(text.len(), |rest| ending + rest);
+        let quoted = is_quoted(&text, start, end);
         done = end;
-        let Some(candidate) = start.map(|start| &text[start..end]) else {
+        let Some(candidate) = address(&text[start..end], quoted) else {
             continue;
         };
         let candidate = candidate.trim_end_matches(['.', ',', ';', ':', '!', '\\']);
@@ -66,22 +66,30 @@ fn next_ending(text: &str, from: usize) -> Option<usize> {
     })
 }
 
-/// Where the address begins that `text` ends with.
-fn begin(text: &str) -> Option<usize> {
+/// Where the last run of characters begins that can stand in an address.
+fn word_start(text: &str) -> usize {
     let mut from = text.len().saturating_sub(MAX_URL);
     while !text.is_char_boundary(from) {
         from += 1;
     }
-    let tail = &text[from..];
-    let word = tail.rfind(is_outside).map_or(0, |at| {
-        at + tail[at..].chars().next().map_or(1, char::len_utf8)
-    });
-    let word_at = from + word;
-    let word = &tail[word..];
+    let outside = text[from..].char_indices().rfind(|(_, c)| is_outside(*c));
+    outside.map_or(from, |(at, c)| from + at + c.len_utf8())
+}
+
+fn is_quoted(text: &str, start: usize, end: usize) -> bool {
+    let quotes = ['"', '\'', '`'];
+    text[..start].ends_with(quotes) && text[end..].starts_with(quotes)
+}
+
+/// The address in a word: from its scheme on, or all of it.
+fn address(word: &str, quoted: bool) -> Option<&str> {
     // The first one: an address may hold another in its query.
     let schemes = ["https://", "http://"];
     let starts = schemes.iter().filter_map(|scheme| word.find(scheme));
-    starts.min().map(|at| word_at + at)
+    match starts.min() {
+        Some(start) => Some(&word[start..]),
+        None => Some(word).filter(|_| quoted),
+    }
 }
 
 /// What can not stand in an address, or ends one in practice.
@@ -92,9 +100,11 @@ fn is_outside(c: char) -> bool {
 }
 
 fn leads_to_media(candidate: &str) -> bool {
-    Url::parse(candidate).is_ok_and(|url| {
+    let url = Url::parse("http://page.invalid/").and_then(|page| page.join(candidate));
+    url.is_ok_and(|url| {
         let path = url.path().to_ascii_lowercase();
-        ENDINGS.iter().any(|ending| path.ends_with(ending))
+        let web = matches!(url.scheme(), "http" | "https");
+        web && ENDINGS.iter().any(|ending| path.ends_with(ending))
     })
 }
 
@@ -130,13 +140,17 @@ mod tests {
                 vec!["https://c.test/a.m3u8"],
             ),
             ("https://go.test/?to=https://c.test/a.m3u8", vec![]),
-            ("'/relative/a.m3u8' .m3u8 a.mpd", vec![]),
+            (
+                r#"{file:'/a/b.m3u8?x=1',"src":"c.mpd"}"#,
+                vec!["/a/b.m3u8?x=1", "c.mpd"],
+            ),
+            ("/a.m3u8 .m3u8 'a.mpd b' 'ftp://c.test/a.m3u8'", vec![]),
             ("https://c.test/a.m3u8x https://c.test/a.m3u8/list", vec![]),
             ("ftp://c.test/a.m3u8", vec![]),
             ("é«https://c.test/é.m3u8»é", vec![]),
             ("", vec![]),
         ] {
-            assert_eq!(media_urls(text), expected, "{text}");
+            assert_eq!(media_links(text), expected, "{text}");
         }
     }
 
@@ -147,11 +161,11 @@ mod tests {
             "https://c.test/.m3u8".repeat(200_000),
             "a".repeat(4_000_000),
         ] {
-            assert!(media_urls(&text).len() <= MAX_FOUND);
+            assert!(media_links(&text).len() <= MAX_FOUND);
         }
         let many: String = (0..200)
             .map(|n| format!("http://c.test/{n}.m3u8 "))
             .collect();
-        assert_eq!(media_urls(&many).len(), MAX_FOUND);
+        assert_eq!(media_links(&many).len(), MAX_FOUND);
     }
 }

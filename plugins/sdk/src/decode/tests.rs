@@ -16,7 +16,7 @@ fn decode_all(text: &str) {
         unescape(text),
         percent(text),
         entities(text),
-        media_urls(text),
+        media_links(text),
     );
 }
 
