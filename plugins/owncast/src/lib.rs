@@ -53,7 +53,7 @@ fn stream(instance: &Instance, status: Answer, config: Answer) -> Result<Vec<Str
         label = format!("{label}: {title}");
     }
     let url = instance.url(STREAM)?;
-    Ok(vec![Stream::hls(instance.id(""), url).label(label)])
+    Ok(vec![Stream::hls(instance.id("live"), url).label(label)])
 }
 
 f1_streams_plugin::export!(Owncast);

@@ -22,9 +22,16 @@ pub fn id(text: &str) -> String {
     }
     id.truncate(id.trim_end_matches('-').len());
     if id.is_empty() {
-        id = format!("s{:016x}", fnv(text.as_bytes()));
+        id = opaque_id(text);
     }
     id
+}
+
+/// An id that does not show the text it is made of: viewers see ids, and must
+/// not learn an address from one.
+#[must_use]
+pub fn opaque_id(text: &str) -> String {
+    format!("s{:016x}", fnv(text.as_bytes()))
 }
 
 /// FNV-1a: short, and the same in every language.

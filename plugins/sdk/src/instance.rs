@@ -18,6 +18,8 @@ const MAX: usize = 64;
 pub struct Instance<O = Plain> {
     url: String,
     label: Option<String>,
+    /// Its place in the list, from 1; none for the base URL.
+    number: Option<usize>,
     /// What else the plugin defines.
     pub own: O,
 }
@@ -59,14 +61,19 @@ impl<S> Site<S> {
         if listed.len() > MAX {
             return Err(bad_config(format!("more than {MAX} instances")));
         }
-        if !listed.is_empty() {
-            return Ok(listed);
+        if listed.is_empty() {
+            return Ok(vec![Instance {
+                url: self.base()?.to_owned(),
+                label: None,
+                number: None,
+                own: O::default(),
+            }]);
         }
-        Ok(vec![Instance {
-            url: self.base()?.to_owned(),
-            label: None,
-            own: O::default(),
-        }])
+        let numbered = (1..).zip(listed).map(|(number, mut instance)| {
+            instance.number = Some(number);
+            instance
+        });
+        Ok(numbered.collect())
     }
 }
 
@@ -85,7 +92,8 @@ impl<O> Instance<O> {
         below(&self.url, path)
     }
 
-    /// Its host, with a port where the URL has one, and the URL's own path.
+    /// Its host, with a port where the URL has one, and the URL's own path: for
+    /// the operator. Viewers must not learn where a stream comes from.
     #[must_use]
     pub fn name(&self) -> String {
         let url = Url::parse(&self.url).ok();
@@ -98,19 +106,33 @@ impl<O> Instance<O> {
         format!("{host}{}{path}", port.unwrap_or_default())
     }
 
+    /// The operator's label, where there is one.
+    #[must_use]
+    pub fn configured_label(&self) -> Option<&str> {
+        self.label.as_deref()
+    }
+
     /// What viewers read: the operator's label, else the server's own name
-    /// where it has one, else its host.
+    /// where it has one, else its number.
     #[must_use]
     pub fn label(&self, own: Option<&str>) -> String {
         let own = own.map(str::trim).filter(|own| !own.is_empty());
-        let label = self.label.as_deref().or(own);
-        label.map_or_else(|| self.name(), str::to_owned)
+        match self.label.as_deref().or(own) {
+            Some(label) => label.to_owned(),
+            None => format!("Server {}", self.number.unwrap_or(1)),
+        }
     }
 
-    /// The id of a stream on this server that the server calls `stream`.
+    /// The id of a stream on this server that the server calls `stream`: of a
+    /// list's servers it begins with the label, or else with the number. So a
+    /// label keeps ids steady when the list changes.
     #[must_use]
     pub fn id(&self, stream: &str) -> String {
-        id(&format!("{} {stream}", self.name()))
+        let number = self.number.map(|number| number.to_string());
+        match self.label.as_ref().or(number.as_ref()) {
+            Some(server) => id(&format!("{server} {stream}")),
+            None => id(stream),
+        }
     }
 }
 
@@ -128,7 +150,12 @@ impl<'de, O: DeserializeOwned> Deserialize<'de> for Instance<O> {
         let (url, label) = (take("url")?, take("label")?);
         let own = O::deserialize(Value::Object(keys)).map_err(D::Error::custom)?;
         let url = url.ok_or_else(|| D::Error::custom("an instance has no url"))?;
-        Ok(Self { url, label, own })
+        Ok(Self {
+            url,
+            label,
+            number: None,
+            own,
+        })
     }
 }
 
@@ -153,9 +180,12 @@ mod tests {
         let names: Vec<_> = two.iter().map(Instance::name).collect();
         assert_eq!(names, ["b.test", "c.test:81/x"]);
         assert_eq!(two[0].label(Some(" B's ")), "B's");
-        assert_eq!(two[0].label(Some(" ")), "b.test");
+        assert_eq!(two[0].label(Some(" ")), "Server 1");
         assert_eq!(two[1].label(Some("own")), "C");
-        assert_eq!(two[1].id("cam/1"), "c-test-81-x-cam-1");
+        assert_eq!(
+            [one[0].id("cam/1"), two[0].id("cam/1"), two[1].id("cam/1")],
+            ["cam-1", "1-cam-1", "C-cam-1"]
+        );
     }
 
     #[test]

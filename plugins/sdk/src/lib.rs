@@ -66,11 +66,11 @@ pub use bindings::f1_streams::extractor::types::{
 pub use bindings::f1_streams::extractor::{clock, state};
 pub use error::{bad_config, layout_changed};
 pub use extractor::{Extractor, Info, distinct, gather, keep_good};
-pub use id::id;
+pub use id::{id, opaque_id};
 pub use instance::{Instance, Instances, Plain};
 pub use json::Json;
 pub use page::{Element, Page};
 pub use pattern::{Pattern, find};
-pub use request::{Request, Response, always_there, destination, get, post, send_all};
+pub use request::{Request, Response, always_there, basic, destination, get, post, send_all};
 pub use site::Site;
 pub use stream::Stream;

@@ -97,14 +97,11 @@ fn is_playlist(line: &str) -> bool {
 }
 
 impl Entry {
-    /// The best name for people.
+    /// The best name for people, if the list has any.
     #[must_use]
-    pub fn label(&self) -> &str {
+    pub fn label(&self) -> Option<&str> {
         let title = Some(self.title.as_str()).filter(|title| !title.is_empty());
-        title
-            .or(self.name.as_deref())
-            .or(self.id.as_deref())
-            .unwrap_or(&self.url)
+        title.or(self.name.as_deref()).or(self.id.as_deref())
     }
 
     fn directive(&mut self, line: &str) {

@@ -4,6 +4,8 @@
 use std::borrow::Cow;
 use std::time::Duration;
 
+use base64::Engine as _;
+use base64::prelude::BASE64_STANDARD;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
@@ -139,6 +141,13 @@ impl Request {
     pub fn send_any(self) -> Result<Response, Error> {
         Ok(Response(host::send(&self.0)?))
     }
+}
+
+/// The value of an `Authorization` header for a secret `user:password`.
+#[must_use]
+pub fn basic(user_and_password: &str) -> String {
+    let user_and_password = user_and_password.trim();
+    format!("Basic {}", BASE64_STANDARD.encode(user_and_password))
 }
 
 /// Sends all of them at once; answers come in request order.

@@ -63,14 +63,9 @@ fn what_belongs_to_one_entry_ends_with_it() {
     assert_eq!(
         shown,
         [
-            ("One", Some("G"), 1, Some(StreamKind::Hls)),
-            (
-                "http://c.test/2.mp4",
-                None,
-                0,
-                Some(StreamKind::Progressive)
-            ),
-            ("http://c.test/3", None, 0, None),
+            (Some("One"), Some("G"), 1, Some(StreamKind::Hls)),
+            (None, None, 0, Some(StreamKind::Progressive)),
+            (None, None, 0, None),
         ]
     );
     assert_eq!(
