@@ -22,6 +22,7 @@ pub(crate) fn run(workspace: &Workspace) -> anyhow::Result<()> {
             None,
             Needs {
                 plugins: false,
+                languages: false,
                 browser: false,
             },
         )

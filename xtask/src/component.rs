@@ -1,46 +1,66 @@
-//! From a core module to a component. The bindings left the world's types in a
-//! custom section of the module; nothing else is needed, so there is no adapter
-//! and no import beyond the contract's.
+//! Components: made of a core module, looked at, put in place. The bindings left
+//! the world's types in a custom section of the module; nothing else is needed,
+//! so there is no adapter and no import beyond the contract's.
 
 use std::fs;
 use std::io::Write as _;
 use std::path::Path;
 
-use anyhow::{Context as _, bail};
-use wasmparser::{Parser, Payload};
+use anyhow::{Context as _, bail, ensure};
+use wasmparser::{Encoding, Parser, Payload};
 use wit_component::ComponentEncoder;
 
-/// Encodes and validates; refuses what asks for more than the contract gives.
+/// Encodes and validates.
 pub(crate) fn encode(module: &[u8]) -> anyhow::Result<Vec<u8>> {
     let mut encoder = ComponentEncoder::default();
-    let component = encoder.validate(true).module(module)?.encode()?;
-    let foreign: Vec<_> = imports(&component)?
-        .into_iter()
-        .filter(|name| name.starts_with("wasi:"))
-        .collect();
+    encoder.validate(true).module(module)?.encode()
+}
+
+/// Refuses what asks for more than the contract gives. The host takes such
+/// components; those of this repository need no more.
+pub(crate) fn check(component: &[u8]) -> anyhow::Result<()> {
+    let Surface { imports, .. } = Surface::of(component)?;
+    let foreign = imports.into_iter().filter(|name| name.starts_with("wasi:"));
+    let foreign: Vec<_> = foreign.collect();
     if !foreign.is_empty() {
         bail!("it imports {}", foreign.join(", "));
     }
-    Ok(component)
+    Ok(())
 }
 
-/// The names a component imports, at its top level.
-fn imports(component: &[u8]) -> anyhow::Result<Vec<String>> {
-    let mut names = Vec::new();
-    let mut depth = 0;
-    for payload in Parser::new(0).parse_all(component) {
-        match payload? {
-            Payload::ModuleSection { .. } | Payload::ComponentSection { .. } => depth += 1,
-            Payload::End(_) => depth -= 1,
-            Payload::ComponentImportSection(section) if depth == 0 => {
-                for import in section {
-                    names.push(import?.name.name.to_owned());
+/// The names a component imports and exports, at its top level.
+#[derive(Debug, Default, PartialEq, Eq)]
+pub(crate) struct Surface {
+    pub(crate) imports: Vec<String>,
+    pub(crate) exports: Vec<String>,
+}
+
+impl Surface {
+    pub(crate) fn of(component: &[u8]) -> anyhow::Result<Self> {
+        let mut surface = Self::default();
+        let mut depth = 0;
+        for payload in Parser::new(0).parse_all(component) {
+            match payload? {
+                Payload::Version { encoding, .. } if depth == 0 => {
+                    ensure!(encoding == Encoding::Component, "a core module");
                 }
+                Payload::ModuleSection { .. } | Payload::ComponentSection { .. } => depth += 1,
+                Payload::End(_) => depth -= 1,
+                Payload::ComponentImportSection(section) if depth == 0 => {
+                    for import in section {
+                        surface.imports.push(import?.name.name.to_owned());
+                    }
+                }
+                Payload::ComponentExportSection(section) if depth == 0 => {
+                    for export in section {
+                        surface.exports.push(export?.name.name.to_owned());
+                    }
+                }
+                _ => {}
             }
-            _ => {}
         }
+        Ok(surface)
     }
-    Ok(names)
 }
 
 /// Puts a file in place whole: written beside, synced, renamed. Bytes that are
@@ -69,25 +89,39 @@ pub(crate) fn place(path: &Path, bytes: &[u8]) -> anyhow::Result<()> {
 mod tests {
     use super::*;
 
-    fn names(text: &str) -> Vec<String> {
-        imports(&wat::parse_str(text).expect("valid text")).expect("a component")
+    fn component(text: &str) -> Vec<u8> {
+        wat::parse_str(text).expect("valid text")
     }
 
     #[test]
-    fn imports_of_the_top_level_only() {
+    fn names_of_the_top_level_only() {
         let nested = r#"(component
             (import "wasi:cli/environment@0.2.0" (instance))
             (component (import "inner:x/y" (func)))
             (core module (import "env" "f" (func)))
-            (import "f1-streams:extractor/log@1.0.0" (instance)))"#;
+            (import "f1-streams:extractor/log@1.0.0" (instance $log))
+            (export "a:b/c" (instance $log)))"#;
+        let surface = Surface::of(&component(nested)).expect("a component");
         assert_eq!(
-            names(nested),
+            surface.imports,
             [
                 "wasi:cli/environment@0.2.0",
                 "f1-streams:extractor/log@1.0.0"
             ]
         );
-        assert!(names("(component)").is_empty());
+        assert_eq!(surface.exports, ["a:b/c"]);
+        let nothing = Surface::of(&component("(component)"));
+        assert_eq!(nothing.expect("a component"), Surface::default());
+        assert!(Surface::of(&component("(module)")).is_err());
+    }
+
+    #[test]
+    fn ours_import_nothing_of_wasi() {
+        let foreign = r#"(component (import "wasi:cli/environment@0.2.0" (instance)))"#;
+        let why = check(&component(foreign)).expect_err("foreign").to_string();
+        assert_eq!(why, "it imports wasi:cli/environment@0.2.0");
+        let ours = r#"(component (import "f1-streams:extractor/log@1.0.0" (instance)))"#;
+        check(&component(ours)).expect("ours");
     }
 
     #[test]

@@ -42,6 +42,7 @@ pub(crate) fn run(
         toolchain,
         Needs {
             plugins: true,
+            languages: false,
             browser: false,
         },
     )?;

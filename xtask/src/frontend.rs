@@ -2,13 +2,12 @@
 //! is made from has changed.
 
 use std::fs;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use anyhow::{Context as _, bail};
-use sha2::{Digest as _, Sha256};
 use xshell::cmd;
 
-use crate::build_plugins::hex;
+use crate::digest::Sum;
 use crate::process::quietly;
 use crate::workspace::Workspace;
 
@@ -45,7 +44,8 @@ pub(crate) fn script(
     Ok(())
 }
 
-fn check_node(workspace: &Workspace) -> anyhow::Result<()> {
+/// An error that says how to get Node, where there is none that will do.
+pub(crate) fn check_node(workspace: &Workspace) -> anyhow::Result<()> {
     let sh = workspace.shell()?;
     let found = cmd!(sh, "node --version")
         .quiet()
@@ -85,7 +85,7 @@ fn install(workspace: &Workspace) -> anyhow::Result<()> {
 fn build(workspace: &Workspace) -> anyhow::Result<()> {
     let dir = workspace.frontend();
     let stamp = workspace.target.join("frontend.stamp");
-    let sources = digest(&dir)?;
+    let sources = Sum::default().tree(&dir, &NOT_SOURCE)?.finish();
     let built = fs::read_to_string(&stamp).is_ok_and(|made_from| made_from == sources);
     if built && dir.join("build/index.html").is_file() {
         return Ok(());
@@ -97,59 +97,4 @@ fn build(workspace: &Workspace) -> anyhow::Result<()> {
     fs::create_dir_all(&workspace.target)?;
     fs::write(stamp, sources)?;
     Ok(())
-}
-
-/// Of every source's path and bytes: a checkout changes times, not contents.
-fn digest(dir: &Path) -> anyhow::Result<String> {
-    let mut files = Vec::new();
-    let mut dirs = vec![dir.to_owned()];
-    while let Some(at) = dirs.pop() {
-        for entry in fs::read_dir(&at).with_context(|| format!("reading {}", at.display()))? {
-            let entry = entry?;
-            if at == dir && NOT_SOURCE.iter().any(|name| entry.file_name() == *name) {
-                continue;
-            }
-            match entry.file_type()? {
-                kind if kind.is_dir() => dirs.push(entry.path()),
-                _ => files.push(entry.path()),
-            }
-        }
-    }
-    files.sort();
-    let mut sum = Sha256::new();
-    for file in files {
-        let bytes = fs::read(&file).with_context(|| format!("reading {}", file.display()))?;
-        sum.update(file.strip_prefix(dir)?.as_os_str().as_encoded_bytes());
-        sum.update((bytes.len() as u64).to_le_bytes());
-        sum.update(bytes);
-    }
-    Ok(hex(&sum.finalize()))
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn the_digest_follows_sources_and_nothing_else() {
-        let dir = tempfile::tempdir().expect("a directory");
-        let write = |path: &str, text: &str| {
-            let path = dir.path().join(path);
-            fs::create_dir_all(path.parent().expect("a parent")).expect("made");
-            fs::write(path, text).expect("written");
-        };
-        let now = || digest(dir.path()).expect("a digest");
-        write("src/a.ts", "one");
-        let first = now();
-        write("build/index.html", "x");
-        write("node_modules/m/index.js", "x");
-        assert_eq!(now(), first);
-        write("src/a.ts", "one");
-        assert_eq!(now(), first);
-        write("src/build/b.ts", "");
-        let second = now();
-        assert_ne!(second, first);
-        write("src/a.ts", "two");
-        assert_ne!(now(), second);
-    }
 }

@@ -6,9 +6,10 @@ use std::path::Path;
 
 use anyhow::ensure;
 
+use crate::build_plugins::{self, Which};
 use crate::toolchain::Toolchain;
 use crate::workspace::Workspace;
-use crate::{build_plugins, component};
+use crate::{component, digest};
 
 pub(crate) fn run(
     workspace: &Workspace,
@@ -22,9 +23,13 @@ pub(crate) fn run(
         "{} is no directory: make it, or start the service once",
         to.display()
     );
-    build_plugins::run(workspace, toolchain, Some(key))?;
+    build_plugins::run(workspace, toolchain, Which::One(key))?;
     let path = to.join(format!("{key}.wasm"));
-    component::place(&path, &fs::read(workspace.component(key))?)?;
-    println!("installed {}", path.display());
+    let component = fs::read(workspace.component(key))?;
+    component::place(&path, &component)?;
+    println!("\ninstalled {}", path.display());
+    println!("sha256    {}", digest::of(&component));
+    println!("A service that watches this directory takes it within a poll (plugins.poll, 5 s).");
+    println!("What became of it: /admin, or the log line that names this digest.");
     Ok(())
 }

@@ -16,14 +16,21 @@ mod build_plugins;
 mod check;
 mod component;
 mod demo;
+mod digest;
 mod e2e;
 mod frontend;
 mod install;
+mod javascript;
+mod language;
+mod lock;
+mod manifest;
 mod player;
 mod process;
+mod python;
 mod screenshots;
 mod setup;
 mod stack;
+mod stage;
 mod steps;
 mod test;
 mod toolchain;
@@ -35,6 +42,8 @@ use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
 
+use crate::build_plugins::Which;
+use crate::language::Language;
 use crate::setup::Needs;
 use crate::toolchain::Toolchain;
 use crate::workspace::Workspace;
@@ -64,10 +73,13 @@ enum Command {
     Test,
     /// Formatting, lints and documentation: what a change must pass besides its tests.
     Check,
-    /// Builds plugins to target/plugins/KEY.wasm.
+    /// Builds plugins to target/plugins/KEY.wasm and lists them in plugins.lock there.
     BuildPlugins {
         /// Only this one.
         key: Option<String>,
+        /// Only those in this language.
+        #[arg(long, value_enum, conflicts_with = "key")]
+        lang: Option<Language>,
     },
     /// Runs the browser tests against a demo of their own.
     E2e,
@@ -111,8 +123,10 @@ fn run(Arguments { toolchain, command }: Arguments) -> anyhow::Result<()> {
         Command::Demo(arguments) => demo::run(&workspace, toolchain, &arguments),
         Command::Test => test::run(&workspace, toolchain),
         Command::Check => check::run(&workspace),
-        Command::BuildPlugins { key } => {
-            build_plugins::run(&workspace, toolchain, key.as_deref()).map(drop)
+        Command::BuildPlugins { key, lang } => {
+            let which = key.as_deref().map(Which::One);
+            let which = which.or(lang.map(Which::In)).unwrap_or(Which::All);
+            build_plugins::run(&workspace, toolchain, which)
         }
         Command::E2e => e2e::run(&workspace, toolchain),
         Command::Install { key, to } => install::run(&workspace, toolchain, &key, &to),

@@ -8,7 +8,7 @@ use xshell::Shell;
 
 use crate::toolchain::Toolchain;
 use crate::workspace::Workspace;
-use crate::{apt, frontend};
+use crate::{apt, frontend, javascript, python};
 
 /// The browsers that the tests can use, in order.
 const BROWSERS: [&str; 4] = [
@@ -20,8 +20,10 @@ const BROWSERS: [&str; 4] = [
 
 /// What a command is about to do.
 pub(crate) struct Needs {
-    /// Build plugins.
+    /// Build plugins in Rust.
     pub(crate) plugins: bool,
+    /// Build plugins in JavaScript and Python.
+    pub(crate) languages: bool,
     /// Drive a browser and decode media.
     pub(crate) browser: bool,
 }
@@ -30,6 +32,7 @@ impl Needs {
     pub(crate) fn everything() -> Self {
         Self {
             plugins: true,
+            languages: true,
             browser: true,
         }
     }
@@ -44,6 +47,10 @@ pub(crate) fn run(
     let sh = workspace.shell()?;
     if needs.plugins {
         Toolchain::ensure(&sh, toolchain)?;
+    }
+    if needs.languages {
+        javascript::ensure(workspace)?;
+        python::ensure(workspace)?;
     }
     if needs.browser {
         media_and_browser(&sh)?;

@@ -18,7 +18,8 @@ use serde_json::json;
 use url::Url;
 use xshell::cmd;
 
-use crate::build_plugins;
+use crate::build_plugins::{self, Which};
+use crate::language::Language;
 use crate::process::Process;
 use crate::toolchain::Toolchain;
 use crate::viewer::Viewer;
@@ -53,9 +54,10 @@ struct Internet {
     control: String,
 }
 
-/// Everything that a stack runs, built.
+/// Everything that a stack runs, built: its plugins are in Rust, so that a demo
+/// needs no other language's tools.
 pub(crate) fn build(workspace: &Workspace, toolchain: Option<Toolchain>) -> anyhow::Result<()> {
-    build_plugins::run(workspace, toolchain, None)?;
+    build_plugins::run(workspace, toolchain, Which::In(Language::Rust))?;
     let sh = workspace.shell()?;
     let cargo = cargo();
     let but = workspace.without_plugins();

@@ -131,8 +131,7 @@ impl Toolchain {
     pub(crate) fn lint(workspace: &Workspace) -> anyhow::Result<()> {
         let sh = workspace.shell()?;
         let cargo = cargo();
-        let keys = workspace.plugins.iter().map(|plugin| plugin.key.as_str());
-        let packages: Vec<_> = keys.flat_map(|key| ["-p", key]).collect();
+        let packages: Vec<_> = workspace.members().flat_map(|key| ["-p", key]).collect();
         let dir = Self::Rustup.dir(workspace);
         let clippy = cmd!(sh, "{cargo} clippy {packages...} --target {TARGET}");
         let clippy = clippy

@@ -1,27 +1,59 @@
 //! Where things are, as Cargo sees it: the root, the target directory and the
-//! plugins among the members.
+//! plugins, be they members or directories with a manifest of their own.
 
 use std::path::{Path, PathBuf};
 
-use anyhow::{Context as _, ensure};
+use anyhow::{Context as _, bail, ensure};
 use serde::Deserialize;
 use xshell::{Shell, cmd};
+
+use crate::language::Language;
+use crate::manifest;
+
+/// Where a plugin's cases are, unless its manifest says otherwise.
+pub(crate) const TESTS: &str = "tests";
 
 /// The project on this machine.
 pub(crate) struct Workspace {
     pub(crate) root: PathBuf,
     pub(crate) target: PathBuf,
-    /// The members that become plugins.
+    /// By key.
     pub(crate) plugins: Vec<Plugin>,
 }
 
-/// A member under `plugins/` whose library is a cdylib.
+/// A member under `plugins/` whose library is a cdylib, or a directory there
+/// with a `plugin.toml`.
+#[derive(Debug)]
 pub(crate) struct Plugin {
     /// Its package's name, which is also its file's stem.
     pub(crate) key: String,
     pub(crate) version: String,
-    /// The stem of the module that Cargo writes.
-    pub(crate) module: String,
+    pub(crate) build: Build,
+    pub(crate) dir: PathBuf,
+    /// The directory of its cases, which can be another plugin's.
+    #[allow(dead_code, reason = "for the command that runs them")]
+    pub(crate) cases: PathBuf,
+}
+
+/// How it is built.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) enum Build {
+    Cargo {
+        /// The stem of the module that Cargo writes.
+        module: String,
+    },
+    Js,
+    Python,
+}
+
+impl Plugin {
+    pub(crate) fn language(&self) -> Language {
+        match self.build {
+            Build::Cargo { .. } => Language::Rust,
+            Build::Js => Language::Js,
+            Build::Python => Language::Python,
+        }
+    }
 }
 
 #[derive(Deserialize)]
@@ -59,7 +91,11 @@ impl Workspace {
         let mut plugins: Vec<_> = members
             .filter_map(|package| plugin(package, &below))
             .collect();
+        plugins.extend(manifest::plugins(&below)?);
         plugins.sort_by(|a, b| a.key.cmp(&b.key));
+        if let Some(twice) = plugins.windows(2).find(|two| two[0].key == two[1].key) {
+            bail!("two plugins have the key {}", twice[0].key);
+        }
         Ok(Self {
             root: metadata.workspace_root,
             target: metadata.target_directory,
@@ -101,10 +137,17 @@ impl Workspace {
         self.root.join("frontend")
     }
 
+    /// The plugins that are members.
+    pub(crate) fn members(&self) -> impl Iterator<Item = &str> {
+        let members = self.plugins.iter();
+        let members = members.filter(|plugin| plugin.language() == Language::Rust);
+        members.map(|plugin| plugin.key.as_str())
+    }
+
     /// `--exclude` for each plugin: a cdylib for the host's own target has
     /// exports that its linker does not take, and no test.
     pub(crate) fn without_plugins(&self) -> Vec<String> {
-        let keys = self.plugins.iter().map(|plugin| plugin.key.clone());
+        let keys = self.members().map(str::to_owned);
         keys.flat_map(|key| ["--exclude".into(), key]).collect()
     }
 }
@@ -120,9 +163,14 @@ fn plugin(package: Package, below: &Path) -> Option<Plugin> {
     }
     let is_module = |target: &&Target| target.crate_types.iter().any(|kind| kind == "cdylib");
     let library = package.targets.iter().find(is_module)?;
+    let dir = package.manifest_path.parent()?.to_owned();
     Some(Plugin {
-        module: library.name.replace('-', "_"),
+        build: Build::Cargo {
+            module: library.name.replace('-', "_"),
+        },
         key: package.name,
         version: package.version,
+        cases: dir.join(TESTS),
+        dir,
     })
 }

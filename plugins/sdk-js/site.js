@@ -1,0 +1,101 @@
+// The operator's side of a plugin: where its site is, and its settings. What is
+// missing or wrong there is thrown as `bad-config`, with its place.
+
+import { getJson, secret as secretOf } from 'f1-streams:extractor/config@1.0.0';
+import { badConfig } from './error.js';
+import { Mismatch, shaped } from './shape.js';
+import { parsed } from './url.js';
+
+// As in the Rust SDK: more would not fit into one call anyhow.
+const MAX_INSTANCES = 64;
+
+/**
+ * This call's site: `settings` in the given shape (see shape.js), `base` (its
+ * base URL, undefined where there is none) and `url(path)` below that base.
+ */
+export function site(shape = {}) {
+  const { base_url: base, ...document } = JSON.parse(getJson());
+  const url = (path) => {
+    if (base === undefined) throw badConfig('base_url is missing');
+    return below(base, path);
+  };
+  try {
+    return { base, settings: shaped(document, shape), url };
+  } catch (error) {
+    throw error instanceof Mismatch ? badConfig(error.in('settings')) : error;
+  }
+}
+
+/**
+ * Several servers of one kind in one site: `[[settings.instances]]`, each with a
+ * `url` and perhaps a `label`; without the list, the base URL is the one.
+ */
+export function instances() {
+  const { settings, base } = site({ 'instances?': [{ url: 'string', 'label?': 'string' }] });
+  const listed = settings.instances ?? [];
+  if (listed.length > MAX_INSTANCES) throw badConfig(`more than ${MAX_INSTANCES} instances`);
+  if (listed.length > 0) return listed.map(({ url, label }) => new Instance(url, label));
+  if (base === undefined) throw badConfig('base_url is missing');
+  return [new Instance(base)];
+}
+
+/** One server. */
+export class Instance {
+  #url;
+  #label;
+
+  constructor(url, label) {
+    // The URL's own path is kept, and so is no URL: `url` says so.
+    const { host, pathname } = parsed(url) ?? { host: url, pathname: '' };
+    this.#url = url;
+    this.#label = label;
+    /** Its host, with a port where the URL has one, and the URL's own path. */
+    this.name = `${host}${pathname.replace(/\/+$/, '')}`;
+  }
+
+  /** An address on this server. */
+  url(path) {
+    return below(this.#url, path);
+  }
+
+  /** What viewers read: the operator's label, else the server's own name, else its host. */
+  label(own) {
+    const name = typeof own === 'string' ? own.trim() : '';
+    return this.#label ?? (name === '' ? this.name : name);
+  }
+
+  /** The id of a stream on this server that the server calls `stream`. */
+  id(stream = '') {
+    return id(`${this.name} ${stream}`);
+  }
+}
+
+/** A path below a base URL, whose own path is kept. */
+export function below(base, path) {
+  const joined = `${base.replace(/\/+$/, '')}/${path.replace(/^\/+/, '')}`;
+  const url = parsed(joined);
+  if (!url?.host) throw badConfig(`${joined} is no URL`);
+  return url.href;
+}
+
+/**
+ * Any text as a stream's id: letters, digits, `-` and `_` stay, every other run
+ * becomes one `-`, never at an end. A text of which nothing would be left becomes
+ * a number made of it. The same ids as the Rust SDK's.
+ */
+export function id(text) {
+  const joined = text.replace(/[^A-Za-z0-9_]+/g, '-').replace(/^-/, '');
+  return joined.slice(0, 64).replace(/-$/, '') || `s${fnv(text).toString(16).padStart(16, '0')}`;
+}
+
+function fnv(text) {
+  const mixed = (hash, byte) => BigInt.asUintN(64, (hash ^ BigInt(byte)) * 0x100000001b3n);
+  return new TextEncoder().encode(text).reduce(mixed, 0xcbf29ce484222325n);
+}
+
+/** A secret by name, which `plugin({ secrets: […] })` must list. */
+export function secret(name) {
+  const value = secretOf(name);
+  if (value === undefined) throw badConfig(`the secret ${name} is missing`);
+  return value;
+}
