@@ -22,6 +22,8 @@ export function dropTarget({ over, drop }: Target): Attachment<EventTarget> {
     };
     const ondragover = (event: Event): void => {
       if (filesOf(event) === null) return;
+      // A target further in has them.
+      if (event.defaultPrevented) return end();
       // Without this the browser opens the file in place of the page.
       event.preventDefault();
       clearTimeout(timer);
