@@ -23,7 +23,7 @@ use crate::extraction::{self, Scheduler};
 use crate::health::Checker;
 use crate::metrics::Metrics;
 use crate::net::{Net, Plain};
-use crate::plugins::{Compiler, Engine, Hint, Host, Loader, Registry, Sites};
+use crate::plugins::{Hint, Host, Loader, Registry, Sites};
 use crate::proxy::{Links, Proxy};
 use crate::schedule::{self, Fetched, Schedule};
 use crate::server::{self, Accepted};
@@ -41,16 +41,8 @@ pub(crate) fn foundation(config: &Config) -> Result<Foundation> {
     let clock = Clock::system();
     let metrics = Metrics::new();
     let net = Net::new(config.net.clone(), metrics.clone());
-    let engine = Engine::new(&config.plugins)
+    let host = Host::new(config, clock.clone(), metrics.clone())
         .map_err(|e| anyhow::anyhow!("the WebAssembly engine: {e:#}"))?;
-    let compiler = Compiler::new(&engine, config, metrics.clone());
-    let host = Host::new(
-        engine,
-        compiler,
-        &config.plugins,
-        clock.clone(),
-        metrics.clone(),
-    );
     let sites = Sites::new(&config.data_dir, net.clone());
     Ok(Foundation {
         clock,

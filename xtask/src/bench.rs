@@ -3,7 +3,7 @@
 use clap::ValueEnum;
 use xshell::cmd;
 
-use crate::build_plugins;
+use crate::build_plugins::{self, Which};
 use crate::toolchain::Toolchain;
 use crate::workspace::{Workspace, cargo};
 
@@ -21,7 +21,7 @@ pub(crate) fn run(
 ) -> anyhow::Result<()> {
     let Subject::Plugins = subject;
     for key in ["direct", "owncast"] {
-        build_plugins::run(workspace, toolchain, Some(key))?;
+        build_plugins::run(workspace, toolchain, Which::One(key))?;
     }
     let (sh, cargo) = (workspace.shell()?, cargo());
     cmd!(sh, "{cargo} bench -p f1-streams --bench plugins")

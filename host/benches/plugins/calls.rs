@@ -11,11 +11,11 @@ use f1_streams::clock::Clock;
 use f1_streams::config::Config;
 use f1_streams::metrics::Metrics;
 use f1_streams::net::Net;
-use f1_streams::plugins::{Compiler, Engine, Generation, Hint, Host, Site, Sites, load};
+use f1_streams::plugins::{Generation, Hint, Host, Site, Sites, load};
 use wasmtime::component::{Component, Linker};
 
 use super::figures;
-use super::guests::{Guest, NOT_FOUND};
+use super::it::guests::{Guest, NOT_FOUND};
 
 const CALLS: usize = 2000;
 /// What each upstream answer waits, which stands for a site's distance.
@@ -42,9 +42,8 @@ impl Bench {
         config.program = env!("CARGO_BIN_EXE_f1-streams").into();
         let (clock, metrics) = (Clock::system(), Metrics::new());
         let net = Net::new(config.net.clone(), metrics.clone());
-        let engine = Engine::new(&config.plugins).map_err(|error| anyhow::anyhow!("{error:#}"))?;
-        let compiler = Compiler::new(&engine, &config, metrics.clone());
-        let host = Host::new(engine, compiler, &config.plugins, clock, metrics);
+        let host =
+            Host::new(&config, clock, metrics).map_err(|error| anyhow::anyhow!("{error:#}"))?;
         let sites = Sites::new(&config.data_dir, net);
         Ok(Self { host, sites, dir })
     }

@@ -7,10 +7,17 @@
 
 mod calls;
 mod figures;
-#[path = "../../tests/it/guests.rs"]
-#[allow(dead_code, clippy::unwrap_used, unreachable_pub)]
-mod guests;
 mod house;
+#[path = "../../tests/it"]
+#[allow(
+    dead_code,
+    unused_imports,
+    clippy::unwrap_used,
+    reason = "the tests' guests, few of which are used here"
+)]
+mod it {
+    pub(crate) mod guests;
+}
 
 use anyhow::Result;
 

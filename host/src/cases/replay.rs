@@ -23,7 +23,6 @@ const SEED: u64 = 1;
 pub struct Stage {
     generation: Arc<Generation>,
     host: Host,
-    config: Arc<Config>,
     pub(super) net: Net,
 }
 
@@ -42,12 +41,11 @@ pub(super) struct Played {
 
 impl Stage {
     /// For a plugin that was loaded by `host`.
-    pub fn new(generation: Generation, host: Host, config: Config) -> Self {
+    pub fn new(generation: Generation, host: Host, config: &Config) -> Self {
         Self {
             generation: Arc::new(generation),
             host: host.seeded(SEED),
             net: Net::new(config.net.clone(), Metrics::new()),
-            config: Arc::new(config),
         }
     }
 

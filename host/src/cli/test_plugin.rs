@@ -56,7 +56,7 @@ pub(super) async fn run(
 pub(super) async fn stage(config: Config, file: &Path) -> Result<Stage> {
     let host = foundation(&config)?.host;
     let generation = load_file(&host, file, config.plugins.max_file.as_u64()).await?;
-    Ok(Stage::new(generation, host, config))
+    Ok(Stage::new(generation, host, &config))
 }
 
 /// Of `target/plugins/KEY.wasm` in a workspace: `plugins/KEY/tests`.

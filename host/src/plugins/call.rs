@@ -86,25 +86,20 @@ struct Running {
 }
 
 impl Host {
-    /// `max_calls` bounds the calls that run at once, and with
-    /// `limits.memory` the memory of all guests.
-    pub fn new(
-        engine: Engine,
-        compiler: Compiler,
-        config: &config::Plugins,
-        clock: Clock,
-        metrics: Metrics,
-    ) -> Self {
-        Self {
+    /// Starts an engine. `plugins.max_calls` bounds the calls that run at once,
+    /// and with `limits.memory` the memory of all guests.
+    pub fn new(config: &config::Config, clock: Clock, metrics: Metrics) -> wasmtime::Result<Self> {
+        let engine = Engine::new(&config.plugins)?;
+        Ok(Self {
+            compiler: Compiler::new(&engine, config, metrics.clone()),
             engine,
-            compiler,
-            permits: Arc::new(Semaphore::new(config.max_calls)),
-            config: Arc::new(config.clone()),
+            permits: Arc::new(Semaphore::new(config.plugins.max_calls)),
+            config: Arc::new(config.plugins.clone()),
             clock,
             metrics,
             calls: TaskTracker::new(),
             seed: None,
-        }
+        })
     }
 
     /// The same host, with guests for which everything random repeats itself.

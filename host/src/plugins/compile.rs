@@ -62,7 +62,7 @@ impl CompileError {
 
 /// Turns components into code; cheap to clone.
 #[derive(Clone, Debug)]
-pub struct Compiler(Arc<Inner>);
+pub(super) struct Compiler(Arc<Inner>);
 
 struct Inner {
     program: PathBuf,
@@ -87,7 +87,7 @@ const MAX_COMPLAINT: u64 = 8 << 10;
 
 impl Compiler {
     /// Opens nothing before the first component comes.
-    pub fn new(engine: &Engine, config: &Config, metrics: Metrics) -> Self {
+    pub(super) fn new(engine: &Engine, config: &Config, metrics: Metrics) -> Self {
         let limits = config.plugins.compile.clone();
         Self(Arc::new(Inner {
             maker: Maker::new(&engine.wasm, &build_of(&config.program)),

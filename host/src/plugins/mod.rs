@@ -33,9 +33,9 @@ mod validate;
 mod wasi;
 
 pub use call::{Hint, Host};
-pub use compile::{CompileError, Compiler, compile_standard_input};
+pub use compile::{CompileError, compile_standard_input};
 pub use directory::{Directory, DirectoryStatus};
-pub use engine::Engine;
+
 pub use load::{Generation, Info, LoadError, load};
 pub use loader::Loader;
 pub use outcome::{Block, CallError, Ended, ExtractError, RunError, Used};

@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 use f1_streams::clock::Clock;
 use f1_streams::config::Config;
 use f1_streams::metrics::Metrics;
-use f1_streams::plugins::{Compiler, Engine, Generation, Host, LoadError, load};
+use f1_streams::plugins::{Generation, Host, LoadError, load};
 
 use crate::guests::Guest;
 
@@ -22,10 +22,8 @@ fn host(dir: &Path, limits: &str) -> (Host, Metrics) {
 
 fn start(config: &Config) -> (Host, Metrics) {
     let metrics = Metrics::new();
-    let engine = Engine::new(&config.plugins).unwrap();
-    let compiler = Compiler::new(&engine, config, metrics.clone());
     let clock = Clock::system();
-    let host = Host::new(engine, compiler, &config.plugins, clock, metrics.clone());
+    let host = Host::new(config, clock, metrics.clone()).unwrap();
     (host, metrics)
 }
 

@@ -22,7 +22,7 @@ use f1_streams::config::{Config, load_site};
 use f1_streams::metrics::Metrics;
 use f1_streams::net::Net;
 use f1_streams::plugins::{
-    CallError, Ended, Engine, Extraction, Generation, Hint, Host, LoadError, Site, load,
+    CallError, Ended, Extraction, Generation, Hint, Host, LoadError, Site, load,
 };
 
 use crate::guests::Guest;
@@ -91,9 +91,8 @@ impl Lab {
         );
         let config = Config::from_toml(&text, dir.path()).unwrap().config;
         let metrics = Metrics::new();
-        let engine = Engine::new(&config.plugins).unwrap();
         Self {
-            host: Host::new(engine, &config.plugins, clock, metrics.clone()),
+            host: Host::new(&config, clock, metrics.clone()).unwrap(),
             net: Net::new(config.net, metrics.clone()),
             metrics,
             dir,
