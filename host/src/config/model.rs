@@ -218,6 +218,8 @@ pub struct Health {
     pub timeout: Duration,
     #[serde(deserialize_with = "value::count")]
     pub concurrency: usize,
+    #[serde(deserialize_with = "value::count")]
+    pub per_minute: usize,
     #[serde(deserialize_with = "value::size")]
     pub segment_bytes: ByteSize,
 }

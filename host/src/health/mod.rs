@@ -3,8 +3,10 @@
 //! A check walks the way a player would: the playlist answers (level 0), is a
 //! playlist with media (1), advances between two looks (2), and its newest
 //! segment is really media (3), of which it reads only the beginning. Checks
-//! are bounded in number and time and read at most a playlist and
+//! are bounded in number, time and frequency and read at most a playlist and
 //! `health.segment_bytes`, so that checking is no load on anybody's origin.
+
+mod pace;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -15,6 +17,8 @@ use http::header::RANGE;
 use tokio::sync::Semaphore;
 use tokio::time::Instant;
 use url::Url;
+
+use self::pace::Pace;
 
 use crate::catalog::{Entry, Health, State};
 use crate::clock::Clock;
@@ -36,6 +40,7 @@ struct Inner {
     clock: Clock,
     metrics: Metrics,
     places: Semaphore,
+    pace: Pace,
 }
 
 /// How a check failed: what a viewer may read, with no upstream in it.
@@ -64,6 +69,7 @@ impl Checker {
             clock,
             metrics,
             places,
+            pace: Pace::default(),
         }))
     }
 
@@ -77,6 +83,11 @@ impl Checker {
     }
 
     async fn check(&self, entry: &Entry) -> Health {
+        let limit = self.0.config.per_minute;
+        if !self.0.pace.allows(&entry.stream.url, limit, Instant::now()) {
+            self.0.metrics.limit("health.per_minute");
+            return entry.health.clone();
+        }
         if self.0.places.available_permits() == 0 {
             self.0.metrics.limit("health.concurrency");
         }

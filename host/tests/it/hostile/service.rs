@@ -3,7 +3,7 @@
 
 use std::time::{Duration, Instant};
 
-use crate::guests::{Guest, Image, NOT_FOUND, Record};
+use crate::guests::{Guest, Image, LOOP_FOREVER, Record};
 use crate::house::{House, uri_lines};
 
 /// Calls end sooner here, so that every plugin has its turn often.
@@ -78,7 +78,22 @@ async fn a_service_full_of_them_plays_on_refreshes_and_forgets_them() {
             })
             .await;
     }
-    // All of them go on being called.
+    // All of them go on being called, and some compute all the time.
+    let spinners = ["spin-1", "spin-2", "spin-3", "spin-4", "spin-5", "spin-6"];
+    for key in spinners {
+        let guest = Guest {
+            key,
+            extract: LOOP_FOREVER,
+            ..Guest::default()
+        };
+        house.drop_plugin(key, &guest.component());
+    }
+    house
+        .wait("the last of them to run", async |house| {
+            let status = house.plugin_status("spin-6").await;
+            status["generation"].as_u64()
+        })
+        .await;
     let found = house.json("/api/streams").await["streams"][0]["found_at"].clone();
     let busy = first_byte(&house, 200).await;
     let floor = Duration::from_millis(20);
@@ -94,7 +109,7 @@ async fn a_service_full_of_them_plays_on_refreshes_and_forgets_them() {
         .await;
     assert_eq!(house.plugin_status("site-a").await["faults"], 0);
 
-    for key in &keys {
+    for key in keys.iter().chain(&spinners) {
         std::fs::remove_file(house.plugin(key)).unwrap();
     }
     house
@@ -109,24 +124,62 @@ async fn a_service_full_of_them_plays_on_refreshes_and_forgets_them() {
 /// P35 and P36: as many streams of one victim as an answer may hold, and none,
 /// in turns.
 #[tokio::test(flavor = "multi_thread")]
-async fn a_list_that_comes_and_goes_stays_a_list() {
+async fn a_list_that_comes_and_goes_is_one_list_and_no_storm_of_checks() {
     let house = House::start_with(EXTRA, "/event/live").await;
     house.stream().await;
+    let victim = house.testbed.info().cdn.clone();
     let mut image = Image::new();
-    let key = image.put("n");
-    let victim = |i| Record::new(&format!("s{i}"), "http://192.0.2.1/a.m3u8");
-    let records: Vec<_> = (0..100).map(victim).collect();
+    let (key, _) = image.put("n");
+    let record = |i| Record::new(&format!("s{i}"), &format!("{victim}/nothing/{i}.m3u8"));
+    let records: Vec<_> = (0..100).map(record).collect();
     let streams = image.streams(&records);
+    // Keeps one byte that is another after each call: lists, then finds nothing.
     let extract = format!(
-        "i32.const {at} i32.const 1 i32.const 65536 call $state_get
-        i32.const {at} i32.const 1 i32.const {at}
+        "i32.const {key} i32.const 1 i32.const 65536 call $state_get
         i32.const 65536 i32.load8_u
-        if (result i32) i32.const 65536 i32.load offset=4 i32.load8_u i32.eqz
-        else i32.const 1 end
-        local.tee $i i32.store8 offset=4
-        i32.const 0 i32.const 0 i32.const 65536 drop drop drop drop drop drop
-        local.get $i if (result i32) i32.const {streams} else {NOT_FOUND} end",
-        at = key.0
+        if i32.const 65536 i32.load offset=4 i32.load8_u local.set $i end
+        i32.const 65600 local.get $i i32.eqz i32.store8
+        i32.const {key} i32.const 1 i32.const 65600 i32.const 1
+        i32.const 0 i32.const 0 i32.const 65536 call $state_set
+        local.get $i if i32.const 512 return end
+        i32.const {streams}"
     );
-    drop((extract, house));
+    let guest = Guest {
+        key: "flood",
+        extract: extract.leak(),
+        data: image.bytes().to_vec(),
+        hosts: vec![victim.clone()],
+        ..Guest::default()
+    };
+    let site = format!(
+        "plugin = \"flood\"\nallow_hosts = [\"{victim}\"]\nallow_addresses = [\"127.0.0.2/32\"]\n"
+    );
+    std::fs::write(house.dir.path().join("data/sites/flood.toml"), site).unwrap();
+    house.testbed.clear_log();
+    house.drop_plugin("flood", &guest.component());
+    let mut seen = Vec::new();
+    house
+        .wait("the list to come and go", async |house| {
+            let list = house.json("/api/streams").await;
+            let streams = list["streams"].as_array().unwrap();
+            let listed = streams
+                .iter()
+                .filter(|s| s["id"].as_str().unwrap().starts_with("flood."))
+                .count();
+            if seen.last() != Some(&listed) {
+                seen.push(listed);
+            }
+            (seen.len() > 4).then_some(())
+        })
+        .await;
+    let others = seen.iter().filter(|n| !matches!(n, 0 | 100)).count();
+    assert_eq!(others, 0, "{seen:?}");
+    // The second time they are listed, the victim has had its minute's checks.
+    let log = house.testbed.log();
+    let asked = log
+        .iter()
+        .filter(|r| r.path.starts_with("/nothing/"))
+        .count();
+    assert!((1..=120).contains(&asked), "{asked} requests");
+    assert_eq!(house.plugin_status("site-a").await["faults"], 0);
 }
