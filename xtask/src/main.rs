@@ -27,12 +27,14 @@ mod manifest;
 mod player;
 mod process;
 mod python;
+mod record;
 mod screenshots;
 mod setup;
 mod stack;
 mod stage;
 mod steps;
 mod test;
+mod test_plugins;
 mod toolchain;
 mod viewer;
 mod workspace;
@@ -81,6 +83,16 @@ enum Command {
         #[arg(long, value_enum, conflicts_with = "key")]
         lang: Option<Language>,
     },
+    /// Plays the plugins' recorded cases back, also with changed answers.
+    TestPlugins {
+        /// Only this one's.
+        key: Option<String>,
+        /// Accept what comes as what is expected.
+        #[arg(long)]
+        update: bool,
+    },
+    /// Records a case of a plugin, from its site or from a bundle.
+    Record(record::Arguments),
     /// Runs the browser tests against a demo of their own.
     E2e,
     /// Builds a plugin and puts it into a running service's plugins directory.
@@ -128,6 +140,10 @@ fn run(Arguments { toolchain, command }: Arguments) -> anyhow::Result<()> {
             let which = which.or(lang.map(Which::In)).unwrap_or(Which::All);
             build_plugins::run(&workspace, toolchain, which)
         }
+        Command::TestPlugins { key, update } => {
+            test_plugins::run(&workspace, toolchain, key.as_deref(), update)
+        }
+        Command::Record(arguments) => record::run(&workspace, toolchain, arguments),
         Command::E2e => e2e::run(&workspace, toolchain),
         Command::Install { key, to } => install::run(&workspace, toolchain, &key, &to),
         Command::Bench { subject } => bench::run(&workspace, toolchain, subject),

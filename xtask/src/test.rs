@@ -7,7 +7,7 @@ use crate::stack::{self, Stack};
 use crate::steps::Steps;
 use crate::toolchain::Toolchain;
 use crate::workspace::{Workspace, cargo};
-use crate::{demo, e2e, frontend};
+use crate::{demo, e2e, frontend, test_plugins};
 
 pub(crate) fn run(workspace: &Workspace, toolchain: Option<Toolchain>) -> anyhow::Result<()> {
     let mut steps = Steps::default();
@@ -18,6 +18,12 @@ pub(crate) fn run(workspace: &Workspace, toolchain: Option<Toolchain>) -> anyhow
     let built = steps.run("plugins and programs", || {
         stack::build(workspace, toolchain)
     });
+    match built {
+        Some(()) => drop(steps.run("plugin cases", || {
+            test_plugins::play(workspace, None, false)
+        })),
+        None => steps.impossible("plugin cases", "there are no built plugins"),
+    }
     steps.run("rust", || rust(workspace));
     steps.run("rust documentation", || documentation(workspace));
     steps.run("frontend types", || {
