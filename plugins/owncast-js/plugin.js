@@ -34,7 +34,7 @@ function stream(server, status, config) {
   let label = server.label(nameIn(config));
   const title = typeof streamTitle === 'string' ? streamTitle.trim() : '';
   if (title !== '') label += `: ${title}`;
-  return hls({ id: server.id(), url: server.url('/hls/stream.m3u8'), label });
+  return hls({ id: server.id('live'), url: server.url('/hls/stream.m3u8'), label });
 }
 
 // The stream plays without the server's name.

@@ -37,7 +37,7 @@ class Owncast(Extractor):
 
     def extract(self, hint):
         servers = instances()
-        answers = get_all([server.at(path) for server in servers for path in (STATUS, CONFIG)])
+        answers = get_all([server.url(path) for server in servers for path in (STATUS, CONFIG)])
         return keep_good(zip(servers, answers[::2], answers[1::2]), stream)
 
 
@@ -46,11 +46,11 @@ def stream(found):
     status = always_there(status, STATUS).json(Status)
     if not status.online:
         raise not_found()
-    label = server.labelled(name_in(config))
+    label = server.label(name_in(config))
     title = status.streamTitle.strip() if isinstance(status.streamTitle, str) else ""
     if title:
         label += f": {title}"
-    return hls(server.id(), server.at("/hls/stream.m3u8"), label=label)
+    return hls(server.id("live"), server.url("/hls/stream.m3u8"), label=label)
 
 
 def name_in(config):

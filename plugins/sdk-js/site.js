@@ -34,39 +34,43 @@ export function instances() {
   const { settings, base } = site({ 'instances?': [{ url: 'string', 'label?': 'string' }] });
   const listed = settings.instances ?? [];
   if (listed.length > MAX_INSTANCES) throw badConfig(`more than ${MAX_INSTANCES} instances`);
-  if (listed.length > 0) return listed.map(({ url, label }) => new Instance(url, label));
+  if (listed.length > 0) {
+    return listed.map(({ url, label }, index) => new Instance(url, label, index + 1));
+  }
   if (base === undefined) throw badConfig('base_url is missing');
   return [new Instance(base)];
 }
 
-/** One server. */
+/** One server. Viewers must not learn from a label or an id where it is. */
 export class Instance {
   #url;
   #label;
+  #number;
 
-  constructor(url, label) {
-    // The URL's own path is kept, and so is no URL: `url` says so.
-    const { host, pathname } = parsed(url) ?? { host: url, pathname: '' };
+  constructor(url, label, number) {
     this.#url = url;
     this.#label = label;
-    /** Its host, with a port where the URL has one, and the URL's own path. */
-    this.name = `${host}${pathname.replace(/\/+$/, '')}`;
+    this.#number = number;
   }
 
-  /** An address on this server. */
+  /** An address on this server; its URL's own path is kept. */
   url(path) {
     return below(this.#url, path);
   }
 
-  /** What viewers read: the operator's label, else the server's own name, else its host. */
+  /** What viewers read: the operator's label, else the server's own name, else its number. */
   label(own) {
     const name = typeof own === 'string' ? own.trim() : '';
-    return this.#label ?? (name === '' ? this.name : name);
+    return this.#label ?? (name === '' ? `Server ${this.#number ?? 1}` : name);
   }
 
-  /** The id of a stream on this server that the server calls `stream`. */
-  id(stream = '') {
-    return id(`${this.name} ${stream}`);
+  /**
+   * The id of a stream on this server that the server calls `stream`: of a list's
+   * servers it begins with the label, or else with the number.
+   */
+  id(stream) {
+    const server = this.#label ?? this.#number;
+    return id(server === undefined ? stream : `${server} ${stream}`);
   }
 }
 

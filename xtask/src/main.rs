@@ -19,11 +19,13 @@ mod demo;
 mod digest;
 mod e2e;
 mod frontend;
+mod inspect;
 mod install;
 mod javascript;
 mod language;
 mod lock;
 mod manifest;
+mod new_plugin;
 mod player;
 mod process;
 mod python;
@@ -93,6 +95,13 @@ enum Command {
     },
     /// Records a case of a plugin, from its site or from a bundle.
     Record(record::Arguments),
+    /// Makes a plugin that passes its first case.
+    NewPlugin(new_plugin::Arguments),
+    /// Says what a plugin's file is, and whether the service would take it.
+    Inspect {
+        /// The file.
+        file: PathBuf,
+    },
     /// Runs the browser tests against a demo of their own.
     E2e,
     /// Builds a plugin and puts it into a running service's plugins directory.
@@ -144,6 +153,8 @@ fn run(Arguments { toolchain, command }: Arguments) -> anyhow::Result<()> {
             test_plugins::run(&workspace, toolchain, key.as_deref(), update)
         }
         Command::Record(arguments) => record::run(&workspace, toolchain, arguments),
+        Command::NewPlugin(arguments) => new_plugin::run(&workspace, &arguments),
+        Command::Inspect { file } => inspect::run(&workspace, &file),
         Command::E2e => e2e::run(&workspace, toolchain),
         Command::Install { key, to } => install::run(&workspace, toolchain, &key, &to),
         Command::Bench { subject } => bench::run(&workspace, toolchain, subject),

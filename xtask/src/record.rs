@@ -6,8 +6,8 @@ use std::path::{Path, PathBuf};
 use anyhow::ensure;
 use xshell::cmd;
 
-use crate::build_plugins;
-use crate::test_plugins::{cases, program};
+use crate::build_plugins::{self, Which};
+use crate::test_plugins::program;
 use crate::toolchain::Toolchain;
 use crate::workspace::Workspace;
 
@@ -45,16 +45,17 @@ pub(crate) fn run(
         !case.is_empty() && case.chars().all(plain),
         "a case's name is letters, digits, - and _"
     );
-    build_plugins::run(workspace, toolchain, Some(&key))?;
+    build_plugins::run(workspace, toolchain, Which::One(&key))?;
     let program = program(workspace)?;
-    let (file, case) = (workspace.component(&key), cases(workspace, &key).join(case));
+    let plugin = workspace.select(Some(&key))?[0];
+    let (file, case) = (workspace.component(&key), plugin.cases.join(case));
     let here = std::env::current_dir()?;
     let absolute = |path: &Path| here.join(path);
     let source = match (&from, &site) {
         (Some(bundle), _) => ["--from".into(), absolute(bundle)],
         (None, Some(site)) => ["--site".into(), absolute(site)],
         (None, None) => {
-            let site = workspace.root.join("plugins").join(&key).join("site.toml");
+            let site = plugin.dir.join("site.toml");
             [PathBuf::from("--site"), site]
         }
     };

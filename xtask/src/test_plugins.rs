@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use anyhow::bail;
 use xshell::cmd;
 
-use crate::build_plugins;
+use crate::build_plugins::{self, Which};
 use crate::toolchain::Toolchain;
 use crate::workspace::{Workspace, cargo};
 
@@ -16,7 +16,7 @@ pub(crate) fn run(
     key: Option<&str>,
     update: bool,
 ) -> anyhow::Result<()> {
-    build_plugins::run(workspace, toolchain, key)?;
+    build_plugins::run(workspace, toolchain, key.map_or(Which::All, Which::One))?;
     program(workspace)?;
     play(workspace, key, update)
 }
@@ -28,10 +28,7 @@ pub(crate) fn play(workspace: &Workspace, key: Option<&str>, update: bool) -> an
     let update = update.then_some("--update");
     let mut failed = Vec::new();
     for plugin in workspace.select(key)? {
-        let (file, cases) = (
-            workspace.component(&plugin.key),
-            cases(workspace, &plugin.key),
-        );
+        let (file, cases) = (workspace.component(&plugin.key), &plugin.cases);
         if !cases.is_dir() {
             println!("– {} has no cases", plugin.key);
             continue;
@@ -51,11 +48,6 @@ pub(crate) fn play(workspace: &Workspace, key: Option<&str>, update: bool) -> an
         bail!("cases failed of {}", failed.join(", "));
     }
     Ok(())
-}
-
-/// Where a plugin's cases are.
-pub(crate) fn cases(workspace: &Workspace, key: &str) -> PathBuf {
-    workspace.root.join("plugins").join(key).join("tests")
 }
 
 /// The service's binary, by the same selection as the tests, so that nothing

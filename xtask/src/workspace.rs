@@ -31,7 +31,6 @@ pub(crate) struct Plugin {
     pub(crate) build: Build,
     pub(crate) dir: PathBuf,
     /// The directory of its cases, which can be another plugin's.
-    #[allow(dead_code, reason = "for the command that runs them")]
     pub(crate) cases: PathBuf,
 }
 

@@ -24,7 +24,7 @@ const HOST_STACK: usize = 1536 << 10;
 
 /// The engine and the linker of the world; cheap to clone.
 #[derive(Clone)]
-pub struct Engine {
+pub(super) struct Engine {
     pub(super) wasm: wasmtime::Engine,
     pub(super) linker: Arc<Linker<Call>>,
     threads: Arc<Threads>,
@@ -46,7 +46,7 @@ impl std::fmt::Debug for Engine {
 
 impl Engine {
     /// Starts the engine and its ticker thread, which ends with the engine.
-    pub fn new(plugins: &config::Plugins) -> Result<Self> {
+    pub(super) fn new(plugins: &config::Plugins) -> Result<Self> {
         let stack = usize::try_from(plugins.stack.as_u64()).unwrap_or(usize::MAX / 2);
         let mut config = settings();
         config

@@ -9,7 +9,7 @@ from wit_world.imports import http
 from wit_world.imports.types import ExtractError_NotFound
 
 from .error import ExtractError, bad_config, layout_changed, network, other
-from .shape import Mismatch, shaped
+from .shape import Mismatch, parse, shaped
 from .status import header, judge
 
 # As in the Rust SDK: two or three hops are usual, and each counts.
@@ -72,10 +72,10 @@ class Response:
         # Without the query, which can hold a token: messages are shown.
         name = f"JSON of {urlsplit(self.url).path}"
         try:
-            return shaped(_json.loads(self.text()), shape)
+            return shaped(parse(self.text()), shape)
         except Mismatch as mismatch:
             raise layout_changed(mismatch.within(name)) from None
-        except (ValueError, RecursionError):
+        except ValueError:
             raise layout_changed(name) from None
 
     def join(self, link):

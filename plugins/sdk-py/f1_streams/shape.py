@@ -5,8 +5,14 @@ one, a dataclass of some, or `... | None` for what may be absent or null. What a
 dataclass does not name is left out.
 """
 
+import json
+import re
 from dataclasses import fields, is_dataclass
 from typing import get_args, get_origin
+
+# Far more than any page has. The language's own limit does not hold here: deeper
+# JSON would use up the call's stack, which is a trap and no exception.
+MAX_DEPTH = 500
 
 
 class Mismatch(Exception):
@@ -15,6 +21,20 @@ class Mismatch(Exception):
     def within(self, name):
         """For a message about the document of that name."""
         return f"{name}: {self}" if str(self) else name
+
+
+def parse(text):
+    """The JSON in it; ValueError where there is none, or too deep."""
+    # Pairs go from the inside out; what is left is deeper, or no JSON.
+    brackets = re.sub(r'"[^"\\]*+(?:\\.[^"\\]*+)*+"|[^][{}"]+', "", text, flags=re.DOTALL)
+    for _ in range(MAX_DEPTH):
+        if not brackets:
+            return json.loads(text)
+        fewer = brackets.replace("[]", "").replace("{}", "")
+        if len(fewer) == len(brackets):
+            break
+        brackets = fewer
+    raise ValueError("too deep")
 
 
 def shaped(value, shape, at=""):

@@ -40,36 +40,38 @@ class Site:
 
 
 @dataclass
-class Instance:
-    """One server."""
-
-    # Named as the operator writes them.
+class Listed:
     url: str
     label: str | None
-
-    def at(self, path):
-        """An address on this server."""
-        return below(self.url, path)
-
-    @property
-    def name(self):
-        """Its host, with a port where the URL has one, and the URL's own path."""
-        parts = urlsplit(self.url)
-        return parts.netloc.rpartition("@")[2] + parts.path.rstrip("/")
-
-    def labelled(self, own):
-        """What viewers read: the operator's label, else the server's own name, else its host."""
-        own = own.strip() if isinstance(own, str) else ""
-        return self.label or own or self.name
-
-    def id(self, stream=""):
-        """The id of a stream on this server that the server calls `stream`."""
-        return id_of(f"{self.name} {stream}")
 
 
 @dataclass
 class Instances:
-    instances: list[Instance] | None
+    instances: list[Listed] | None
+
+
+class Instance:
+    """One server. Viewers must not learn from a label or an id where it is."""
+
+    def __init__(self, url, label=None, number=None):
+        self._url = url
+        self._label = label
+        self._number = number
+
+    def url(self, path):
+        """An address on this server; its URL's own path is kept."""
+        return below(self._url, path)
+
+    def label(self, own=None):
+        """What viewers read: the operator's label, else the server's own name, else its number."""
+        own = own.strip() if isinstance(own, str) else ""
+        return self._label or own or f"Server {self._number or 1}"
+
+    def id(self, stream):
+        """The id of a stream on this server that the server calls `stream`: of a
+        list's servers it begins with the label, or else with the number."""
+        server = self._label or self._number
+        return id_of(stream if server is None else f"{server} {stream}")
 
 
 def instances():
@@ -81,7 +83,9 @@ def instances():
         raise bad_config(f"more than {MAX_INSTANCES} instances")
     if not listed and site.base is None:
         raise bad_config("base_url is missing")
-    return listed or [Instance(site.base, None)]
+    if not listed:
+        return [Instance(site.base)]
+    return [Instance(each.url, each.label, number) for number, each in enumerate(listed, 1)]
 
 
 def below(base, path):
