@@ -120,6 +120,16 @@ describe('the token', () => {
     expect(sessionStorage.getItem('f1-streams.admin-token')).toBeNull();
   });
 
+  test('that was replaced meanwhile may be refused: the present one stays', async () => {
+    const { admin, session } = await fresh();
+    host['GET /api/admin/plugins'] = () => refusal(401, 'unauthorized');
+    const asking = admin.plugins.refresh();
+    session.enter('another');
+    await asking;
+    expect(session.signedIn).toBe(true);
+    expect(session.rejected).toBe(false);
+  });
+
   test('of a host without admin says so', async () => {
     const { admin, session } = await fresh();
     host['GET /api/admin/plugins'] = () => refusal(404, 'not_found');
