@@ -132,9 +132,13 @@ describe(
         assert.ok((await generation()) > before);
         await proven(page);
 
+        const served = await generation();
         await plugin.getByTestId('rollback').click();
         await page.locator('dialog[open]').getByTestId('confirm-yes').click();
-        await plugin.getByText('Rolled back.').waitFor();
+        await page.waitForFunction(
+          (old) => Number(document.querySelector('[data-plugin=site-a]').dataset.generation) > old,
+          served,
+        );
         await plugin.getByTestId('history').getByText('History').click();
         await plugin.locator('[data-kind=rolled_back]').first().waitFor();
 

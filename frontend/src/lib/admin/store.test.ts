@@ -150,7 +150,10 @@ describe('an action', () => {
     expect(actions.busy.get('site-a')).toBe('rollback');
     await acting;
     expect(admin.plugins.data?.plugins[0]?.version).toBe('1.2.0');
-    expect(actions.said.get('site-a')).toEqual({ good: true, text: 'Rolled back.' });
+    expect(actions.said.get('site-a')).toEqual({
+      good: true,
+      text: 'The version before takes over.',
+    });
     expect(actions.busy.size).toBe(0);
     const before = lists();
     await pass(1_000);

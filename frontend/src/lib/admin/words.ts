@@ -86,11 +86,11 @@ export function happened(kind: string): { word: string; tone: Tone } {
   return { word, tone };
 }
 
-/** What an action did, once the host has answered. */
+/** What the host has begun to do when it answers; most of it takes a moment. */
 export const DONE: Record<PluginAction, string> = {
-  reload: 'Its file was read again.',
-  rollback: 'Rolled back.',
-  approve: 'Approved.',
+  reload: 'Its file is loaded again.',
+  rollback: 'The version before takes over.',
+  approve: 'Approved. It is tried once more, then it serves.',
   disable: 'Disabled.',
   enable: 'Enabled.',
 };
