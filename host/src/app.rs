@@ -15,7 +15,9 @@ use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
+use crate::alerts::{self, Alerts};
 use crate::api::{self, AdminToken, Ready};
+use crate::cases::Diagnostics;
 use crate::catalog::Catalog;
 use crate::clock::Clock;
 use crate::config::Config;
@@ -60,6 +62,7 @@ pub struct App {
     net: Net,
     schedule: Schedule,
     scheduler: Scheduler,
+    sender: Option<alerts::Sender>,
     router: Router,
     ready: Ready,
     stop: CancellationToken,
@@ -119,6 +122,9 @@ impl App {
             clock.clone(),
             metrics.clone(),
         );
+        let diagnostics = Diagnostics::new(&config.data_dir, config.plugins.diagnostics.clone());
+        let (alerts, sender) =
+            Alerts::new(&config.webhook, &net, metrics.clone()).context("the webhook's way out")?;
         let parts = extraction::Parts {
             host,
             registry: registry.clone(),
@@ -126,6 +132,8 @@ impl App {
             sites: sites.clone(),
             checker,
             catalog: catalog.clone(),
+            diagnostics: diagnostics.clone(),
+            alerts,
             clock: clock.clone(),
             metrics: metrics.clone(),
         };
@@ -165,6 +173,7 @@ impl App {
             proxy,
             admin,
             clock,
+            diagnostics,
             ready: ready.clone(),
         };
         let router = api::router(parts, &config, Accepted::new(&config, address));
@@ -174,6 +183,7 @@ impl App {
             net,
             schedule,
             scheduler,
+            sender,
             router,
             ready,
             stop,
@@ -190,6 +200,9 @@ impl App {
         shutdown: impl Future<Output = ()>,
     ) {
         self.tasks.spawn(self.scheduler.run(self.stop.clone()));
+        if let Some(sender) = self.sender {
+            self.tasks.spawn(sender.run(self.stop.clone()));
+        }
         self.tasks.spawn(poll_schedule(
             self.schedule,
             self.net,

@@ -9,6 +9,7 @@ mod answer;
 mod files;
 mod media;
 
+pub mod alerts;
 pub mod api;
 pub mod app;
 pub mod cases;

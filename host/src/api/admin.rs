@@ -16,6 +16,7 @@ use serde::Serialize;
 use subtle::ConstantTimeEq;
 
 use super::App;
+use super::diagnostics::Trouble;
 use crate::answer::Failure;
 use crate::extraction::{LastRun, SiteRuns};
 use crate::files;
@@ -127,6 +128,8 @@ struct Site {
     error: Option<String>,
     last_run: Option<LastRun>,
     next_run_at: Option<jiff::Timestamp>,
+    #[serde(flatten)]
+    trouble: Trouble,
 }
 
 pub(super) async fn plugins(_: Admin, State(app): State<App>) -> Response {
@@ -142,13 +145,16 @@ pub(super) async fn plugins(_: Admin, State(app): State<App>) -> Response {
     let runs = parts.scheduler.runs();
     let errors = parts.sites.errors();
     let site = |key: &str, enabled| {
-        let SiteRuns { last, next } = runs.get(key).cloned().unwrap_or_default();
+        let known = runs.get(key).cloned().unwrap_or_default();
+        let trouble = Trouble::from(&known);
+        let SiteRuns { last, next, .. } = known;
         Site {
             key: key.to_owned(),
             enabled,
             error: errors.get(key).cloned(),
             last_run: last,
             next_run_at: next,
+            trouble,
         }
     };
     let plugins = statuses.into_iter().map(|status| {

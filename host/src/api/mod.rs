@@ -4,6 +4,7 @@
 //! The one exception is playback, whose handlers are `proxy`'s.
 
 mod admin;
+mod diagnostics;
 mod streams;
 mod ui;
 
@@ -23,6 +24,7 @@ use tower_http::timeout::TimeoutLayer;
 pub use admin::AdminToken;
 
 use crate::answer::Failure;
+use crate::cases::Diagnostics;
 use crate::catalog::Catalog;
 use crate::clock::Clock;
 use crate::config::Config;
@@ -53,6 +55,8 @@ pub struct Parts {
     pub admin: Option<AdminToken>,
     /// Wall-clock time.
     pub clock: Clock,
+    /// What was kept of failures.
+    pub diagnostics: Diagnostics,
     /// Whether the service should get traffic.
     pub ready: Ready,
 }
@@ -113,6 +117,12 @@ pub fn router(parts: Parts, config: &Config, accepted: Accepted) -> Router {
         .route("/api/streams/refresh", post(streams::refresh))
         .route("/api/admin/plugins", get(admin::plugins))
         .route("/api/admin/plugins/reload", post(admin::reload))
+        .route("/api/admin/diagnostics", get(diagnostics::list))
+        .route("/api/admin/diagnostics/{name}", get(diagnostics::bundle))
+        .route(
+            "/api/admin/sites/{key}/attachments/{n}",
+            get(diagnostics::attachment),
+        )
         .route("/healthz", get(healthz))
         .route("/readyz", get(readyz))
         .fallback(ui::page)

@@ -15,7 +15,7 @@ use crate::config;
 use crate::plugins::{Before, Line};
 
 /// The only form of bundles there is.
-const FORMAT: u32 = 1;
+pub(super) const FORMAT: u32 = 1;
 
 /// The document. Everything in it was scrubbed.
 #[derive(Debug, Serialize, Deserialize)]

@@ -145,6 +145,22 @@ fn read_body(body: Body, beside: Option<&Path>) -> Result<Bytes, String> {
 // === writing ===
 
 impl Written {
+    /// Characters of the response's body.
+    pub(super) fn body_len(&self) -> usize {
+        let response = self.response.as_ref();
+        let body = response.and_then(|r| r.body.as_ref().or(r.body_base64.as_ref()));
+        body.map_or(0, String::len)
+    }
+
+    /// Leaves the response's body away.
+    pub(super) fn cut(&mut self) {
+        if let Some(response) = &mut self.response {
+            response.body = None;
+            response.body_base64 = None;
+            response.cut = true;
+        }
+    }
+
     /// Everything inline.
     pub(super) fn inline(exchange: &Exchange) -> Self {
         Self::new(exchange, |body, _| inline_body(body))

@@ -10,6 +10,7 @@
 
 mod bundle;
 mod case;
+mod diagnostics;
 mod exchanges;
 mod mutate;
 mod outcome;
@@ -21,6 +22,7 @@ mod scrub;
 mod site_file;
 
 pub use case::{CallKind, Case};
+pub use diagnostics::{BundleInfo, Diagnostics, Failure};
 pub use record::Recorded;
 pub use replay::Stage;
 pub use report::{Options, Report};

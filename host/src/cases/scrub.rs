@@ -141,7 +141,7 @@ impl Scrubber {
     /// `Err` names the placeholder of a value that is still there: nothing is
     /// written then.
     pub(super) fn check(&self, written: &str) -> Result<(), String> {
-        match self.needles.left_in(written.as_bytes()) {
+        match self.needles.left_in(written) {
             None => Ok(()),
             Some(placeholder) => Err(format!(
                 "a value that {placeholder} should stand for is still in the recording"

@@ -42,6 +42,7 @@ pub struct Config {
     pub health: Health,
     pub relay: Relay,
     pub schedule: Schedule,
+    pub webhook: Webhook,
     pub log: Log,
     pub redis: Redis,
 }
@@ -159,6 +160,7 @@ pub struct Plugins {
     #[serde(deserialize_with = "value::size")]
     pub stack: ByteSize,
     pub compile: Compile,
+    pub diagnostics: Diagnostics,
     pub limits: PluginLimits,
     /// By the plugin's key.
     #[serde(rename = "override", deserialize_with = "limits::overrides")]
@@ -176,6 +178,37 @@ pub struct Compile {
     pub concurrency: usize,
     #[serde(deserialize_with = "value::size_or_zero")]
     pub cache: ByteSize,
+}
+
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Diagnostics {
+    #[serde(deserialize_with = "value::size")]
+    pub size: ByteSize,
+    #[serde(deserialize_with = "value::count_or_zero")]
+    pub count: usize,
+    #[serde(deserialize_with = "value::count")]
+    pub per_site: usize,
+}
+
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Webhook {
+    /// With whatever token it holds. `None`: nobody is told.
+    #[serde(deserialize_with = "value::secret_url_or_none")]
+    pub url: Option<Secret>,
+    /// Empty: the URL says it.
+    pub topic: String,
+    #[serde(deserialize_with = "value::networks")]
+    pub allow_addresses: Vec<IpNet>,
+    #[serde(deserialize_with = "value::duration")]
+    pub timeout: Duration,
+    #[serde(deserialize_with = "value::count_or_zero")]
+    pub retries: usize,
+    #[serde(deserialize_with = "value::duration_or_zero")]
+    pub interval: Duration,
+    #[serde(deserialize_with = "value::count")]
+    pub queue: usize,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

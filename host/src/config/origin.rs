@@ -8,7 +8,7 @@ use toml::Value;
 use super::model::Config;
 
 /// Keys whose values are never shown, not even in an error.
-const SECRET_KEYS: &[&str] = &["redis.url"];
+const SECRET_KEYS: &[&str] = &["redis.url", "webhook.url"];
 
 /// Where values end in [`Origins::print`], where they are not longer.
 const COLUMN: usize = 56;

@@ -201,6 +201,20 @@ pub(super) fn base_url_or_none<'de, D: Deserializer<'de>>(d: D) -> Result<Option
     unless_empty(d, base_url)
 }
 
+/// An http or https URL that may hold a token; it is never repeated.
+pub(super) fn secret_url_or_none<'de, D: Deserializer<'de>>(
+    d: D,
+) -> Result<Option<Secret>, D::Error> {
+    unless_empty(d, |d: Text<D::Error>| {
+        let text = String::deserialize(d)?;
+        let url = Url::parse(text.trim()).map_err(|_| D::Error::custom("not a URL"))?;
+        if !matches!(url.scheme(), "http" | "https") {
+            return Err(D::Error::custom("must begin with http:// or https://"));
+        }
+        Ok(Secret::new(url.into()))
+    })
+}
+
 pub(super) fn path<'de, D: Deserializer<'de>>(d: D) -> Result<PathBuf, D::Error> {
     let text = String::deserialize(d)?;
     if text.is_empty() || text.contains('\0') {

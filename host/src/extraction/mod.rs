@@ -7,6 +7,7 @@
 //! runs anything here: it only raises a signal that all sites share.
 
 mod run;
+mod standing;
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -19,7 +20,10 @@ use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
 pub use run::LastRun;
+pub use standing::Standing;
 
+use crate::alerts::Alerts;
+use crate::cases::Diagnostics;
 use crate::catalog::Catalog;
 use crate::clock::Clock;
 use crate::config;
@@ -42,6 +46,10 @@ pub struct Parts {
     pub checker: Checker,
     /// Where it goes.
     pub catalog: Catalog,
+    /// Where failures are kept.
+    pub diagnostics: Diagnostics,
+    /// Who is told of changes.
+    pub alerts: Alerts,
     /// Wall-clock time.
     pub clock: Clock,
     /// Counters.
@@ -74,6 +82,8 @@ pub struct SiteRuns {
     pub last: Option<LastRun>,
     /// When the next one is due.
     pub next: Option<Timestamp>,
+    /// How they went.
+    pub standing: Standing,
 }
 
 impl std::fmt::Debug for Scheduler {
@@ -179,6 +189,7 @@ impl Scheduler {
         let mut plugins = parts.registry.changes();
         let mut sites = inner.sites_changed.subscribe();
         let mut failures = 0;
+        let mut standing = Standing::default();
         let mut check_at = Instant::now() + inner.health_interval;
         while let Some(site) = parts.sites.get(&key).filter(|site| site.enabled) {
             let Some((generation, number)) = parts.registry.current(&site.plugin) else {
@@ -193,15 +204,11 @@ impl Scheduler {
             };
             // Asked for during the run means: after it.
             refresh.mark_unchanged();
-            let run = run::once(
-                parts,
-                &inner.places,
-                &site,
-                &generation,
-                number,
-                &(inner.hint)(),
-            )
-            .await;
+            let hint = (inner.hint)();
+            let mut run = run::once(parts, &inner.places, &site, &generation, number, &hint).await;
+            standing
+                .follow(parts, &site, &generation, &hint, &mut run)
+                .await;
             failures = if run.failed() { failures + 1 } else { 0 };
             let wait = run.wait(&site, failures, &inner.config, parts.clock.now());
             let not_before = run.not_before();
@@ -211,6 +218,7 @@ impl Scheduler {
             let known = SiteRuns {
                 last: Some(run.last),
                 next: next_at,
+                standing: standing.clone(),
             };
             self.runs_lock().insert(key.clone(), known);
 

@@ -11,7 +11,7 @@ use super::Parts;
 use crate::catalog::{Entry, Health};
 use crate::config;
 use crate::plugins::{
-    CallError, ExtractError, Extraction, Generation, Hint, Refused, RunError, Site,
+    CallError, ExtractError, Extraction, Generation, Hint, Refused, RunError, Site, Transcript,
 };
 
 /// A run that ended, for the admin.
@@ -36,7 +36,8 @@ pub struct LastRun {
 /// A run's outcome and what it means for the next one.
 pub(super) struct Run {
     pub(super) last: LastRun,
-    error: Option<CallError>,
+    pub(super) error: Option<CallError>,
+    pub(super) transcript: Transcript,
     /// The earliest expiry among the streams found.
     expires: Option<Timestamp>,
 }
@@ -62,7 +63,8 @@ pub(super) async fn once(
     }
     // A place is for the extraction alone: checks have limits of their own.
     let place = places.acquire().await;
-    let result = generation.extract(&parts.host, site, hint).await;
+    let ended = generation.extract_in_full(&parts.host, site, hint).await;
+    let (result, transcript) = (ended.result, ended.transcript);
     drop(place);
     let usable = result.as_ref().map(|found| found.streams.len());
     parts.loader.report(&site.plugin, number, usable).await;
@@ -126,6 +128,7 @@ pub(super) async fn once(
     Run {
         last,
         error,
+        transcript,
         expires,
     }
 }

@@ -26,6 +26,8 @@ pub struct Site {
     pub enabled: bool,
     /// Own interval, or the scheduler's.
     pub interval: Option<Duration>,
+    /// What the operator wrote.
+    pub file: config::Site,
     /// What `config.get-json` shows: the settings and `base_url`.
     pub(super) document: serde_json::Value,
     pub(super) secrets: BTreeMap<String, config::Secret>,
@@ -68,6 +70,7 @@ impl Site {
             plugin: config.plugin.to_string(),
             enabled: config.enabled,
             interval: config.interval,
+            file: site.clone(),
             document: config.document(),
             secrets: config.secrets.clone(),
             headers: config.headers.clone(),

@@ -128,6 +128,7 @@ fn dependencies_point_downwards_only() {
         ("playlist", &[]),
         ("schedule", &[]),
         ("net", &["config", "metrics"]),
+        ("alerts", &["config", "metrics", "net"]),
         ("answer", &["net"]),
         ("plugins", &["clock", "config", "files", "metrics", "net"]),
         (
@@ -144,7 +145,8 @@ fn dependencies_point_downwards_only() {
         (
             "extraction",
             &[
-                "catalog", "clock", "config", "health", "metrics", "net", "plugins",
+                "alerts", "cases", "catalog", "clock", "config", "health", "metrics", "net",
+                "plugins",
             ],
         ),
         (
@@ -159,6 +161,7 @@ fn dependencies_point_downwards_only() {
             "api",
             &[
                 "answer",
+                "cases",
                 "catalog",
                 "clock",
                 "config",

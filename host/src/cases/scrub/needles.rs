@@ -66,11 +66,10 @@ impl Needles {
     }
 
     /// A value that still stands in `text`; short ones may by chance.
-    pub(super) fn left_in(&self, text: &[u8]) -> Option<&str> {
+    pub(super) fn left_in(&self, text: &str) -> Option<&str> {
         let long = self.values.iter().filter(|(value, _)| value.len() >= LONG);
         let mut left = long.filter(|(value, stands)| {
-            let inside = |hay: &[u8]| hay.windows(value.len()).any(|w| w == value.as_bytes());
-            inside(text) && !inside(stands.as_bytes())
+            text.contains(value.as_str()) && !stands.contains(value.as_str())
         });
         left.next().map(|(_, stands)| stands.as_str())
     }
@@ -238,13 +237,10 @@ mod tests {
     fn what_is_left_is_seen_and_a_placeholder_is_not_a_leak() {
         let needles = needles();
         assert_eq!(
-            needles.left_in(b"a s3cr/t &p\xc3\xa4ssword"),
+            needles.left_in("a s3cr/t &pässword"),
             Some("secret-password")
         );
-        assert_eq!(
-            needles.left_in(needles.text("s3cr/t &pässword").as_bytes()),
-            None
-        );
-        assert_eq!(needles.left_in(&needles.bytes(b"\xff\xfepassword")), None);
+        assert_eq!(needles.left_in(&needles.text("s3cr/t &pässword")), None);
+        assert_eq!(needles.bytes(b"\xff\xfepassword"), b"\xff\xfecookie-1");
     }
 }

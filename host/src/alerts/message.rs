@@ -1,0 +1,122 @@
+//! What is told, and the JSON that ntfy, Gotify and people read.
+
+use jiff::Timestamp;
+use serde::Serialize;
+use serde_json::{Value, json};
+
+/// What happened.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Kind {
+    /// A site that worked fails.
+    Broken,
+    /// A site that failed works.
+    Back,
+    /// A plugin's new version failed, and the one before serves again.
+    RolledBack,
+}
+
+/// One thing that the operator should know.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct News {
+    /// What happened.
+    pub kind: Kind,
+    /// To which site; `None` for a plugin as a whole.
+    pub site: Option<String>,
+    /// Of which plugin.
+    pub plugin: String,
+    /// Why, without secrets.
+    pub reason: String,
+    /// When it was noticed.
+    pub at: Timestamp,
+    /// Since when it has been so, or had been so.
+    pub since: Option<Timestamp>,
+    /// The bundle that was kept: a name for the admin's page.
+    pub bundle: Option<String>,
+}
+
+impl News {
+    /// What it is about: one of them is held to its pace at a time.
+    pub(super) fn subject(&self) -> String {
+        match &self.site {
+            Some(site) => format!("site {site}"),
+            None => format!("plugin {}", self.plugin),
+        }
+    }
+
+    /// `title`, `message`, `priority` and `tags` mean the same to ntfy (which
+    /// takes JSON at its root, with `topic`) and, but for the tags, to Gotify
+    /// (`POST /message`, with `extras`). Both ignore the rest, which is for
+    /// programs. A priority of 1 to 5 is one to both.
+    pub(super) fn document(&self, topic: &str) -> Value {
+        let name = self.site.as_ref().unwrap_or(&self.plugin);
+        let (title, tag, priority) = match self.kind {
+            Kind::Broken => (format!("{name} stopped working"), "warning", 4),
+            Kind::Back => (format!("{name} works again"), "white_check_mark", 3),
+            Kind::RolledBack => (format!("{name} was rolled back"), "rewind", 4),
+        };
+        let mut message = self.reason.clone();
+        if let Some(since) = self.since {
+            message.push_str(&match self.kind {
+                Kind::Back => format!("\nIt had failed since {since:.0}."),
+                _ => format!("\nSince {since:.0}."),
+            });
+        }
+        if let Some(bundle) = &self.bundle {
+            message.push_str(&format!("\nDiagnostics: {bundle}"));
+        }
+        let mut document = json!({
+            "title": title,
+            "message": message,
+            "priority": priority,
+            "tags": [tag, "f1-streams"],
+            "extras": { "client::display": { "contentType": "text/plain" } },
+            "kind": self.kind,
+            "site": self.site,
+            "plugin": self.plugin,
+            "reason": self.reason,
+            "at": self.at,
+            "since": self.since,
+            "bundle": self.bundle,
+        });
+        if !topic.is_empty() {
+            document["topic"] = topic.into();
+        }
+        document
+    }
+}
+
+#[cfg(test)]
+pub(super) mod tests {
+    use super::*;
+
+    pub(crate) fn news(kind: Kind, site: &str) -> News {
+        News {
+            kind,
+            site: Some(site.to_owned()),
+            plugin: "site-a".into(),
+            reason: "the page has changed: #player".into(),
+            at: Timestamp::UNIX_EPOCH,
+            since: Some(Timestamp::UNIX_EPOCH),
+            bundle: Some("site-a-19700101T000000Z.json".into()),
+        }
+    }
+
+    #[test]
+    fn both_servers_find_what_they_need() {
+        let document = news(Kind::Broken, "demo").document("f1");
+        assert_eq!(document["topic"], "f1");
+        assert_eq!(document["title"], "demo stopped working");
+        let message = document["message"].as_str().expect("a text");
+        assert!(message.starts_with("the page has changed: #player\nSince 1970-01-01T00:00:00Z."));
+        assert!((1..=5).contains(&document["priority"].as_i64().expect("a number")));
+        assert!(document["tags"].is_array() && document["extras"].is_object());
+        // ntfy would act on these.
+        for reserved in [
+            "click", "attach", "actions", "icon", "delay", "email", "call", "filename",
+        ] {
+            assert!(document.get(reserved).is_none());
+        }
+        assert!(news(Kind::Back, "demo").document("").get("topic").is_none());
+    }
+}

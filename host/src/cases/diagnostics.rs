@@ -1,0 +1,267 @@
+//! Bundles of failed calls, in `data_dir/diagnostics`.
+//!
+//! Bounded by `plugins.diagnostics`: the size of one, how many there are, and
+//! how many of one site; the oldest go. Blocking throughout.
+
+use std::fs;
+use std::io;
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, PoisonError};
+
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use jiff::Timestamp;
+use jiff::civil::DateTime;
+use jiff::tz::TimeZone;
+use serde::Serialize;
+
+use super::bundle::{Attached, Bundle, Ended, FORMAT};
+use super::case::{CallKind, WrittenHint};
+use super::exchanges::Written;
+use super::scrub::Scrubber;
+use super::site_file;
+use crate::config;
+use crate::files;
+use crate::plugins::{CallError, Hint, Info, Line, Transcript};
+
+/// UTC, in names of files: no colon, and in order of time.
+const STAMP: &str = "%Y%m%dT%H%M%SZ";
+
+/// The directory of bundles; cheap to clone.
+#[derive(Clone, Debug)]
+pub struct Diagnostics(Arc<Inner>);
+
+#[derive(Debug)]
+struct Inner {
+    dir: PathBuf,
+    config: config::Diagnostics,
+    /// One writer at a time, so that what it takes away is the oldest.
+    writing: Mutex<()>,
+}
+
+/// A bundle that is there.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct BundleInfo {
+    /// Its file's.
+    pub name: String,
+    /// The site's key.
+    pub site: String,
+    /// When the call began, to the second.
+    pub at: Timestamp,
+    /// Of the file.
+    pub bytes: u64,
+}
+
+/// A call that brought nothing.
+#[derive(Clone, Copy, Debug)]
+pub struct Failure<'a> {
+    /// As configured.
+    pub site: &'a config::Site,
+    /// Which plugin ran.
+    pub plugin: &'a Info,
+    /// What it was called with.
+    pub hint: &'a Hint,
+    /// What it ended with.
+    pub error: &'a CallError,
+    /// What it exchanged and said.
+    pub transcript: &'a Transcript,
+}
+
+impl Diagnostics {
+    /// Nothing is made before the first bundle.
+    pub fn new(data_dir: &Path, config: config::Diagnostics) -> Self {
+        Self(Arc::new(Inner {
+            dir: data_dir.join("diagnostics"),
+            config,
+            writing: Mutex::new(()),
+        }))
+    }
+
+    /// Keeps what an `extract` left behind; `None` where none are kept.
+    pub fn write(&self, failure: Failure<'_>) -> io::Result<Option<BundleInfo>> {
+        let Inner {
+            dir,
+            config,
+            writing,
+        } = &*self.0;
+        if config.count == 0 {
+            return Ok(None);
+        }
+        let max = usize::try_from(config.size.as_u64()).unwrap_or(usize::MAX);
+        let text = document(failure, max).map_err(io::Error::other)?;
+        let at = failure.transcript.time;
+        let stamp = at.to_zoned(TimeZone::UTC).strftime(STAMP);
+        let name = format!("{}-{stamp}.json", failure.site.key);
+        let _one = writing.lock().unwrap_or_else(PoisonError::into_inner);
+        files::write(&dir.join(&name), text.as_bytes())?;
+        self.take_away()?;
+        Ok(info(name, text.len() as u64))
+    }
+
+    /// All there are, newest first.
+    pub fn list(&self) -> Vec<BundleInfo> {
+        let Ok(entries) = fs::read_dir(&self.0.dir) else {
+            return Vec::new();
+        };
+        let found = entries.flatten().filter_map(|entry| {
+            let bytes = entry.metadata().ok().filter(fs::Metadata::is_file)?.len();
+            info(entry.file_name().into_string().ok()?, bytes)
+        });
+        let mut found: Vec<_> = found.collect();
+        found.sort_by(|a, b| (b.at, &b.name).cmp(&(a.at, &a.name)));
+        found
+    }
+
+    /// One bundle's text; `None` where there is none of that name.
+    pub fn read(&self, name: &str) -> io::Result<Option<Vec<u8>>> {
+        // Whatever is no bundle's name is not looked for.
+        if info(name.to_owned(), 0).is_none() {
+            return Ok(None);
+        }
+        match files::read(&self.0.dir.join(name), self.0.config.size.as_u64()) {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
+            text => text.map(Some),
+        }
+    }
+
+    fn take_away(&self) -> io::Result<()> {
+        let Inner { dir, config, .. } = &*self.0;
+        let mut kept: Vec<BundleInfo> = Vec::new();
+        for bundle in self.list() {
+            let of_site = kept.iter().filter(|other| other.site == bundle.site);
+            if kept.len() < config.count && of_site.count() < config.per_site {
+                kept.push(bundle);
+            } else {
+                fs::remove_file(dir.join(bundle.name))?;
+            }
+        }
+        Ok(())
+    }
+}
+
+/// Of `<site>-<stamp>.json`; `None` for any other name.
+fn info(name: String, bytes: u64) -> Option<BundleInfo> {
+    let (site, stamp) = name.strip_suffix(".json")?.rsplit_once('-')?;
+    let key: config::Key = site.parse().ok()?;
+    let time = DateTime::strptime(STAMP, stamp).ok()?;
+    let at = time.to_zoned(TimeZone::UTC).ok()?.timestamp();
+    Some(BundleInfo {
+        site: key.to_string(),
+        at,
+        bytes,
+        name,
+    })
+}
+
+/// At most `max` bytes: what is largest and says least goes first.
+fn document(failure: Failure<'_>, max: usize) -> Result<String, String> {
+    let Failure {
+        site,
+        plugin,
+        hint,
+        error,
+        transcript,
+    } = failure;
+    let (time, before) = (transcript.time, &transcript.before);
+    let scrubber = Scrubber::new(site, before, &transcript.exchanges);
+    let hops = transcript.exchanges.iter();
+    let log = transcript.log.iter().map(|line| Line {
+        level: line.level.clone(),
+        message: scrubber.text(&line.message),
+    });
+    let attachments = transcript.attachments.iter().map(|attachment| Attached {
+        name: scrubber.text(&attachment.name),
+        media_type: scrubber.text(&attachment.media_type),
+        data_base64: STANDARD.encode(scrubber.bytes(&attachment.data)),
+    });
+    let mut bundle = Bundle {
+        format: FORMAT,
+        site: site.key.to_string(),
+        plugin: plugin.key.clone(),
+        version: plugin.version.clone(),
+        digest: plugin.digest.clone(),
+        call: CallKind::Extract,
+        time,
+        hint: WrittenHint::from(hint),
+        before: scrubber.before(before, time),
+        site_file: site_file::text(site, &scrubber)?,
+        outcome: Ended {
+            code: error.code().to_owned(),
+            message: scrubber.text(&error.to_string()),
+        },
+        exchanges: hops
+            .map(|hop| Written::inline(&scrubber.exchange(hop, time)))
+            .collect(),
+        log: log.collect(),
+        attachments: attachments.collect(),
+    };
+    loop {
+        let text = serde_json::to_string(&bundle).map_err(|error| error.to_string())?;
+        if text.len() <= max {
+            scrubber.check(&text)?;
+            return Ok(text);
+        }
+        if bundle.attachments.pop().is_some() {
+            continue;
+        }
+        let hops = bundle.exchanges.iter_mut();
+        let largest = hops.max_by_key(|hop| hop.body_len());
+        if let Some(hop) = largest.filter(|hop| hop.body_len() > 0) {
+            hop.cut();
+        } else if !bundle.log.is_empty() {
+            bundle.log.clear();
+        } else if !bundle.exchanges.is_empty() {
+            bundle.exchanges.clear();
+        } else {
+            return Err("it is larger than plugins.diagnostics.size".into());
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_names_of_bundles_are_names() {
+        let found = info("site-a-20261122T120102Z.json".into(), 7).expect("a bundle");
+        assert_eq!(found.site, "site-a");
+        assert_eq!(found.at.to_string(), "2026-11-22T12:01:02Z");
+        for name in [
+            "../site-a-20261122T120102Z.json",
+            "a/b-20261122T120102Z.json",
+            "site-a-20261122.json",
+            "20261122T120102Z.json",
+            "site-a-20261122T120102Z.json.tmp",
+            "",
+        ] {
+            assert!(info(name.into(), 0).is_none(), "{name}");
+        }
+    }
+
+    #[test]
+    fn the_oldest_go_first_of_a_site_then_of_all() {
+        let dir = tempfile::tempdir().expect("tempdir");
+        let config = config::Diagnostics {
+            size: bytesize::ByteSize::kib(4),
+            count: 4,
+            per_site: 2,
+        };
+        let diagnostics = Diagnostics::new(dir.path(), config);
+        let path = dir.path().join("diagnostics");
+        fs::create_dir_all(&path).expect("made");
+        for (site, second) in [("a", 1), ("a", 2), ("a", 3), ("b", 0), ("c", 5), ("d", 6)] {
+            let name = format!("{site}-20261122T12000{second}Z.json");
+            fs::write(path.join(name), "{}").expect("written");
+        }
+        fs::write(path.join("notes.txt"), "mine").expect("written");
+        diagnostics.take_away().expect("taken away");
+        let left: Vec<_> = diagnostics
+            .list()
+            .into_iter()
+            .map(|b| b.name[..1].to_owned())
+            .collect();
+        assert_eq!(left, ["d", "c", "a", "a"], "newest first");
+        assert!(path.join("notes.txt").exists(), "not ours");
+    }
+}
