@@ -15,6 +15,7 @@ use base64::engine::general_purpose::STANDARD;
 use http::header::{AUTHORIZATION, CONTENT_TYPE, HeaderMap, HeaderValue};
 use http::{Method, StatusCode};
 use tokio::sync::mpsc;
+use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 use url::Url;
 
@@ -113,12 +114,12 @@ impl Sender {
             tokio::select! {
                 () = stop.cancelled() => return,
                 news = self.queue.recv() => match news {
-                    Some(news) => self.pace.add(news),
+                    Some(news) => self.pace.add(news, Instant::now()),
                     None => return,
                 },
                 () = due => {}
             }
-            while let Some(news) = self.pace.next() {
+            while let Some(news) = self.pace.next(Instant::now()) {
                 tokio::select! {
                     () = stop.cancelled() => return,
                     () = self.hook.deliver(&news) => {}

@@ -41,11 +41,11 @@ pub(super) struct Played {
 
 impl Stage {
     /// For a plugin that was loaded by `host`.
-    pub fn new(generation: Generation, host: Host, config: Config) -> Self {
+    pub fn new(generation: Generation, host: Host, config: &Config) -> Self {
         Self {
             generation: Arc::new(generation),
             host: host.seeded(SEED),
-            net: Net::new(config.net, Metrics::new()),
+            net: Net::new(config.net.clone(), Metrics::new()),
         }
     }
 

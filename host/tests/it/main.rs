@@ -4,6 +4,8 @@
 #![allow(clippy::unwrap_used, reason = "a test that panics has failed")]
 #![allow(clippy::disallowed_methods, reason = "tests make clients of their own")]
 
+mod alerts;
+mod cases;
 mod command_line;
 mod compile;
 mod contract;
