@@ -15,7 +15,7 @@ mod packed;
 pub use base64::{atob, base64};
 pub use embedded::{json_after, json_assigned};
 pub use escapes::{entities, percent, unescape};
-pub use expression::{js_value, js_value_after};
+pub use expression::{js_value, js_value_after, js_values};
 pub use hex::hex;
 pub use literal::{js_string, js_string_after};
 pub use media::media_links;

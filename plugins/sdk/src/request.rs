@@ -19,6 +19,9 @@ const REDIRECTS: u8 = 8;
 /// A playlist is what a destination answers with; nothing larger is read.
 const DESTINATION_BODY: u32 = 1024 * 1024;
 
+/// A page in another encoding than UTF-8 has some hundred kilobytes.
+const MAX_BROKEN_TEXT: usize = 4 * 1024 * 1024;
+
 /// A request being built: cookies on, redirects followed.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Request(host::Request);
@@ -223,10 +226,17 @@ impl Response {
         &self.0.body
     }
 
-    /// The body as UTF-8; what is not becomes U+FFFD.
+    /// The body as UTF-8. What is not becomes U+FFFD, three bytes for one: of
+    /// such a body only the first 4 MiB are read.
     #[must_use]
     pub fn text(&self) -> Cow<'_, str> {
-        String::from_utf8_lossy(&self.0.body)
+        match std::str::from_utf8(&self.0.body) {
+            Ok(text) => text.into(),
+            Err(_) => {
+                let end = self.0.body.len().min(MAX_BROKEN_TEXT);
+                String::from_utf8_lossy(&self.0.body[..end])
+            }
+        }
     }
 
     /// The body as HTML.
@@ -331,6 +341,15 @@ mod tests {
                 other => panic!("{body}: {other:?}"),
             }
         }
+    }
+
+    #[test]
+    fn of_a_large_body_that_is_no_text_the_beginning_is_read() {
+        let Response(mut raw) = response("");
+        raw.body = vec![0xff; MAX_BROKEN_TEXT + 1];
+        assert_eq!(Response(raw.clone()).text().len(), MAX_BROKEN_TEXT * 3);
+        raw.body = vec![b'x'; MAX_BROKEN_TEXT + 1];
+        assert_eq!(Response(raw).text().len(), MAX_BROKEN_TEXT + 1);
     }
 
     #[test]

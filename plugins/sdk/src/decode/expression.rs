@@ -42,6 +42,39 @@ pub fn js_value_after(text: &str, anchor: &str) -> Result<String, DecodeError> {
     js_value(rest).map(|(value, _)| value)
 }
 
+/// What can stand before an expression.
+const BEFORE: [char; 7] = ['=', ':', '(', ',', '[', '?', '+'];
+
+/// Expressions of one script.
+const MAX_VALUES: usize = 5_000;
+
+/// Every constant string that a script puts together, in order, plain literals
+/// among them; at most 5,000, together at most [`MAX_OUTPUT`].
+#[must_use]
+pub fn js_values(script: &str) -> Vec<String> {
+    let (mut values, mut work) = (Vec::new(), 0_usize);
+    let mut rest = script;
+    while let Some(at) = rest.find(BEFORE) {
+        rest = &rest[at + 1..];
+        let mut reader = Reader {
+            rest,
+            work: 0,
+            depth: 0,
+        };
+        let value = reader.expression().and_then(Value::text);
+        // Trying costs, too: brackets that never close are tried one by one.
+        work = work.saturating_add(reader.work + (rest.len() - reader.rest.len()));
+        if let Ok(value) = value {
+            rest = reader.rest;
+            values.push(value);
+        }
+        if work > MAX_WORK || values.len() >= MAX_VALUES {
+            break;
+        }
+    }
+    values
+}
+
 enum Value {
     Text(String),
     List(Vec<String>),
@@ -316,6 +349,17 @@ mod tests {
         );
         let script = r#"var u = ["a", "b"].join("/"); play({file: u});"#;
         assert_eq!(js_value_after(script, "var u =").as_deref(), Ok("a/b"));
+    }
+
+    #[test]
+    fn every_expression_of_a_script() {
+        let script = r#"var a = b ? "x" : ["h","t"].join(""); play({
+            file: atob("aHR0cA==") , n: 7, f: g("y" + "z", ["1", h]) });"#;
+        assert_eq!(js_values(script), ["x", "ht", "http", "yz", "1"]);
+        assert_eq!(js_values(""), [""; 0]);
+        assert!(js_values(&"([".repeat(2_000_000)).is_empty());
+        let long = format!("={}", "[\"a\",".repeat(500_000));
+        assert!(js_values(&long).len() <= MAX_VALUES);
     }
 
     #[test]

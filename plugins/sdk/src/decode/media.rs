@@ -78,7 +78,12 @@ fn word_start(text: &str) -> usize {
 
 fn is_quoted(text: &str, start: usize, end: usize) -> bool {
     let quotes = ['"', '\'', '`'];
-    text[..start].ends_with(quotes) && text[end..].starts_with(quotes)
+    let Some(before) = text[..start].strip_suffix(quotes) else {
+        return false;
+    };
+    // The end of a sum is no address of its own.
+    let sum = before.trim_end().ends_with('+');
+    !sum && text[end..].starts_with(quotes)
 }
 
 /// The address in a word: from its scheme on, or all of it.
@@ -144,6 +149,7 @@ mod tests {
                 r#"{file:'/a/b.m3u8?x=1',"src":"c.mpd"}"#,
                 vec!["/a/b.m3u8?x=1", "c.mpd"],
             ),
+            (r#""https://c.te" + "st/a.m3u8""#, vec![]),
             ("/a.m3u8 .m3u8 'a.mpd b' 'ftp://c.test/a.m3u8'", vec![]),
             ("https://c.test/a.m3u8x https://c.test/a.m3u8/list", vec![]),
             ("ftp://c.test/a.m3u8", vec![]),

@@ -10,7 +10,7 @@ use super::*;
 fn decode_all(text: &str) {
     let _ = (unpack(text), base64(text), atob(text), hex(text));
     let _ = (js_string(text), js_string_after(text, "="));
-    let _ = (js_value(text), js_value_after(text, "="));
+    let _ = (js_value(text), js_value_after(text, "="), js_values(text));
     let _ = (json_after(text, "="), json_assigned(text, "x"));
     let _ = (
         unescape(text),

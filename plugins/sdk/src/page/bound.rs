@@ -3,10 +3,12 @@
 //! element. Browsers cut depth for that reason, too. A page that is cut has
 //! misses; a call that runs out of time or memory has no words.
 
+use std::collections::HashMap;
+
 /// A large page has 2 MiB; its parsed form needs some 4 times its length.
 const MAX_BYTES: usize = 4 * 1024 * 1024;
 
-/// Opening and closing tags. Parsed, they are some 20 MB of a call's 64.
+/// Opening and closing tags, and comments. Parsed, they are some 20 MB of a call's 64.
 const MAX_TAGS: usize = 60_000;
 
 /// Tags that are open at once, as far as can be told without parsing. Chrome
@@ -31,33 +33,58 @@ pub(super) fn affordable(html: &str) -> &str {
         end -= 1;
     }
     let html = &html[..end];
-    let (mut tags, mut open) = (0, 0_usize);
+    let (mut tags, mut open) = (0, Open::default());
     let mut at = 0;
     while let Some(found) = html[at..].find('<') {
         let start = at + found;
         let rest = &html[start + 1..];
+        tags += 1;
+        if tags > MAX_TAGS {
+            return &html[..start];
+        }
         if rest.starts_with("!--") {
             at = start + 1 + rest.find("-->").unwrap_or(rest.len());
             continue;
         }
-        tags += 1;
         let name_end = rest.find(|c: char| !c.is_ascii_alphanumeric() && c != '/');
         let name = rest[..name_end.unwrap_or(rest.len())].to_ascii_lowercase();
         let (length, attributes) = tag(rest);
-        if name.starts_with('/') {
-            open = open.saturating_sub(1);
-        } else if name.starts_with(|c: char| c.is_ascii_alphabetic()) && !VOID.contains(&&*name) {
-            open += 1;
-        }
-        if tags > MAX_TAGS || open > MAX_OPEN || attributes > MAX_ATTRIBUTES {
+        open.count(&name);
+        if open.all > MAX_OPEN || attributes > MAX_ATTRIBUTES {
             return &html[..start];
         }
         at = start + 1 + length;
-        if RAW.contains(&&*name) {
+        // In a drawing they are elements like others.
+        if RAW.contains(&&*name) && !open.has("svg") && !open.has("math") {
             at += raw(&html[at..], &name);
         }
     }
     html
+}
+
+/// Tags that are open, by name: one that closes nothing counts for nothing.
+#[derive(Default)]
+struct Open {
+    all: usize,
+    named: HashMap<String, usize>,
+}
+
+impl Open {
+    fn count(&mut self, name: &str) {
+        if let Some(closed) = name.strip_prefix('/') {
+            if let Some(open) = self.named.get_mut(closed).filter(|open| **open > 0) {
+                *open -= 1;
+                self.all -= 1;
+            }
+        } else if name.starts_with(|c: char| c.is_ascii_alphabetic()) && !VOID.contains(&name) {
+            *self.named.entry(name.to_owned()).or_default() += 1;
+            self.all += 1;
+        }
+    }
+
+    fn has(&self, name: &str) -> bool {
+        self.named.get(name).is_some_and(|open| *open > 0)
+    }
 }
 
 /// Bytes up to a tag's `>`, and about how many attributes are among them: runs
@@ -100,12 +127,13 @@ mod tests {
     fn an_ordinary_page_is_whole() {
         let page = format!(
             "<!doctype html><!-- <b {} --><title>a < b</title><script>{}</script>\
-             <div data-x='{}'>{}</div>{}",
+             <div data-x='{}'>{}</div>{}{}",
             "a ".repeat(5_000),
             "if (a<b && c) ".repeat(70_000),
             "{\"a\": 1, \"b\": 2} > ".repeat(5_000),
             "<br><img src=x>".repeat(5_000),
-            "<p>é".repeat(4_000),
+            "<p>é</p>".repeat(4_000),
+            "<svg><title>x</title></svg>",
         );
         assert_eq!(affordable(&page).len(), page.len());
     }
@@ -115,6 +143,9 @@ mod tests {
         for page in [
             "<div>".repeat(100_000),
             "<a></a>".repeat(100_000),
+            "<div></p>".repeat(10_000),
+            "<svg><script>".repeat(10_000),
+            "<!-->".repeat(100_000),
             format!("<a {}>", "b ".repeat(10_000)),
             format!("<a {}", "b/".repeat(10_000)),
             "é".repeat(MAX_BYTES),
