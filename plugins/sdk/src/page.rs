@@ -31,10 +31,7 @@ impl Page {
     /// # Errors
     /// `layout-changed` with the selector where none does.
     pub fn one(&self, selector: &str) -> Result<Element<'_>, Error> {
-        self.all(selector)?
-            .into_iter()
-            .next()
-            .ok_or_else(|| layout_changed(selector))
+        first(self.all(selector)?, selector)
     }
 
     /// Every element that matches, in document order; none is no error.
@@ -42,13 +39,11 @@ impl Page {
     /// # Errors
     /// `other` where the selector itself is wrong.
     pub fn all(&self, selector: &str) -> Result<Vec<Element<'_>>, Error> {
-        let parsed = Selector::parse(selector)
-            .map_err(|_| Error::Other(format!("the plugin's selector is wrong: {selector}")))?;
-        let elements = self.html.select(&parsed).map(|element| Element {
-            element,
-            place: selector.into(),
-        });
-        Ok(elements.collect())
+        let parsed = parse(selector)?;
+        let elements = self.html.select(&parsed);
+        Ok(elements
+            .map(|element| Element::new(element, selector))
+            .collect())
     }
 
     /// The text of the first inline script that contains `needle`.
@@ -132,7 +127,46 @@ pub struct Element<'p> {
     place: String,
 }
 
+fn parse(selector: &str) -> Result<Selector, Error> {
+    Selector::parse(selector)
+        .map_err(|_| Error::Other(format!("the plugin's selector is wrong: {selector}")))
+}
+
+fn first<'p>(elements: Vec<Element<'p>>, place: &str) -> Result<Element<'p>, Error> {
+    let mut elements = elements.into_iter();
+    elements.next().ok_or_else(|| layout_changed(place))
+}
+
 impl<'p> Element<'p> {
+    fn new(element: ElementRef<'p>, place: &str) -> Self {
+        Self {
+            element,
+            place: place.into(),
+        }
+    }
+
+    /// The first element inside that matches.
+    ///
+    /// # Errors
+    /// `layout-changed` with both selectors where none does.
+    pub fn one(&self, selector: &str) -> Result<Element<'p>, Error> {
+        let place = format!("{} {selector}", self.place);
+        first(self.all(selector)?, &place)
+    }
+
+    /// Every element inside that matches, in document order.
+    ///
+    /// # Errors
+    /// `other` where the selector itself is wrong.
+    pub fn all(&self, selector: &str) -> Result<Vec<Element<'p>>, Error> {
+        let parsed = parse(selector)?;
+        let place = format!("{} {selector}", self.place);
+        let elements = self.element.select(&parsed);
+        Ok(elements
+            .map(|element| Element::new(element, &place))
+            .collect())
+    }
+
     /// An attribute's value.
     ///
     /// # Errors
@@ -219,6 +253,26 @@ mod tests {
             Ok("var a=1".into())
         );
         assert_eq!(page.script("var b"), Ok("var b=2".into()));
+    }
+
+    #[test]
+    fn elements_inside_of_elements() {
+        let page = Page::parse(
+            "http://site.test/",
+            "<form id=a><input name=q></form><form id=b><p><input name=user><input type=password></form>",
+        );
+        let form = page.one("form:has([type=password])").expect("there");
+        assert_eq!(form.attr("id"), Ok("b"));
+        assert_eq!(form.all("input").map(|all| all.len()), Ok(2));
+        assert_eq!(
+            form.one("input").and_then(|input| input.attr("name")),
+            Ok("user")
+        );
+        assert_eq!(
+            form.one("select").map(drop),
+            Err(layout_changed("form:has([type=password]) select"))
+        );
+        assert!(matches!(form.all("##"), Err(Error::Other(_))));
     }
 
     #[test]
