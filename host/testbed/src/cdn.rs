@@ -2,9 +2,9 @@
 //!
 //! Segment `n` covers the seconds `2n` to `2n + 2` since 1970 and appears when
 //! it is over; the media sequence number is the segment's number, so that it
-//! is steady over a restart. A request without exactly the site's Referer and
-//! Origin, or with a random that the redirects did not hand out, is answered
-//! 403. Bounds: a playlist of [`WINDOW`] segments, and [`KEPT`] more that are
+//! is steady over a restart. A request without exactly the Referer and Origin of
+//! the site that its random is for, or with a random that nobody handed out or
+//! that has expired, is answered 403. Bounds: a playlist of [`WINDOW`] segments, and [`KEPT`] more that are
 //! still served to those who lag behind.
 
 mod playlist;
@@ -24,7 +24,7 @@ use crate::{
     Info,
     clock::Clock,
     faults::FaultStore,
-    tickets::Tickets,
+    tickets::{Audience, Tickets},
     ts::{Loop, SEGMENT_SECONDS},
 };
 
@@ -63,8 +63,8 @@ pub(crate) static VARIANTS: [Variant; 2] = [
 #[derive(Debug)]
 pub(crate) struct Cdn {
     origin: String,
-    referer: String,
-    site: String,
+    site_a: String,
+    site_b: String,
     tickets: Arc<Tickets>,
     faults: FaultStore,
     clock: Clock,
@@ -84,8 +84,8 @@ impl Cdn {
             .collect::<anyhow::Result<_>>()?;
         Ok(Arc::new(Self {
             origin: info.cdn.clone(),
-            referer: format!("{}/", info.site_a),
-            site: info.site_a.clone(),
+            site_a: info.site_a.clone(),
+            site_b: info.site_b.clone(),
             tickets,
             faults,
             clock,
@@ -99,9 +99,13 @@ impl Cdn {
             let mut values = headers.get_all(name).iter();
             values.next().is_some_and(|value| value == expected) && values.next().is_none()
         };
-        is(header::REFERER, &self.referer)
-            && is(header::ORIGIN, &self.site)
-            && self.tickets.is_live(random)
+        let now = self.clock.wall().as_secs();
+        let site = match self.tickets.audience(random, now) {
+            Some(Audience::SiteA) => &self.site_a,
+            Some(Audience::SiteB) => &self.site_b,
+            None => return false,
+        };
+        is(header::REFERER, &format!("{site}/")) && is(header::ORIGIN, site)
     }
 
     fn variant(&self, name: &str) -> Option<&(&'static Variant, Loop)> {

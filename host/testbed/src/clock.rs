@@ -34,11 +34,15 @@ impl Clock {
         self.now().as_microsecond()
     }
 
+    /// Since 1970, by the wall clock.
+    pub(crate) fn wall(self) -> Duration {
+        SystemTime::now()
+            .duration_since(UNIX_EPOCH)
+            .unwrap_or_default()
+    }
+
     /// Since 1970, by the stream's clock.
     pub(crate) fn stream(self) -> Duration {
-        let wall = SystemTime::now()
-            .duration_since(UNIX_EPOCH)
-            .unwrap_or_default();
-        wall + self.stream_offset
+        self.wall() + self.stream_offset
     }
 }

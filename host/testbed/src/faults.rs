@@ -29,10 +29,10 @@ pub struct Faults {
     pub playlist_status: Option<StatusCode>,
     /// The playlists stay as they were when this was set.
     pub playlist_frozen: bool,
-    /// The status of every answer of the site and the redirecting hosts.
+    /// The status of every answer of the sites and the redirecting hosts.
     #[serde(with = "status")]
     pub site_status: Option<StatusCode>,
-    /// How long the site and the redirecting hosts hold back their answers.
+    /// How long the sites and the redirecting hosts hold back their answers.
     pub site_delay_ms: u64,
     /// The status of every answer of both schedule APIs.
     #[serde(with = "status")]
@@ -99,7 +99,9 @@ impl FaultStore {
     pub(crate) async fn gate(&self, role: Role, path: &str) -> Option<StatusCode> {
         let faults = self.get();
         let (delay, status) = match role {
-            Role::SiteA | Role::Go | Role::Edge => (faults.site_delay_ms, faults.site_status),
+            Role::SiteA | Role::SiteB | Role::Go | Role::Edge => {
+                (faults.site_delay_ms, faults.site_status)
+            }
             Role::Schedule if path.starts_with("/v1/") => (
                 faults.schedule_delay_ms,
                 faults.schedule_status.or(faults.openf1_status),

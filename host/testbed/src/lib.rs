@@ -1,6 +1,6 @@
 //! A simulated internet for tests, benches and the demo, on loopback addresses
-//! and ephemeral ports: a site that hides its stream, two redirecting hosts, a
-//! CDN with a live HLS stream, two schedule APIs, a log of what reached them,
+//! and ephemeral ports: a site that hides its stream, one behind a log-in, two
+//! redirecting hosts, a CDN with a live HLS stream, two schedule APIs, a log of what reached them,
 //! and faults. Nothing of it is part of the shipped binary.
 //!
 //! It opens no outbound socket and names no host outside its own `.test`
@@ -14,11 +14,13 @@ mod bounded;
 mod cdn;
 mod clock;
 mod control;
+mod cookies;
 pub mod faults;
 pub mod log;
 mod packer;
 mod schedule;
 pub mod server;
+pub mod site_b;
 mod sites;
 mod tickets;
 mod ts;
@@ -46,7 +48,7 @@ use tickets::Tickets;
 /// Where the testbed listens.
 #[derive(Debug, Clone)]
 pub struct Options {
-    /// The address of the site, the redirecting hosts and the CDN.
+    /// The address of the sites, the redirecting hosts and the CDN.
     pub sites_ip: IpAddr,
     /// The address of the schedule APIs.
     pub schedule_ip: IpAddr,
@@ -56,6 +58,8 @@ pub struct Options {
     /// not for the schedule), so that a test can begin just before the loop
     /// wraps or the 33-bit time stamps overflow.
     pub stream_clock_offset: Duration,
+    /// How long site B's signed addresses open.
+    pub signed_for: Duration,
 }
 
 impl Default for Options {
@@ -65,6 +69,7 @@ impl Default for Options {
             schedule_ip: Ipv4Addr::new(127, 0, 0, 3).into(),
             control: None,
             stream_clock_offset: Duration::ZERO,
+            signed_for: Duration::from_secs(600),
         }
     }
 }
@@ -74,6 +79,8 @@ impl Default for Options {
 pub struct Info {
     /// The site's base URL.
     pub site_a: String,
+    /// The base URL of the site with the log-in form.
+    pub site_b: String,
     /// The names to resolve, and to what.
     pub hosts: BTreeMap<String, IpAddr>,
     /// Every port in use.
@@ -109,6 +116,7 @@ impl Testbed {
         let clock = Clock::new(options.stream_clock_offset);
         let sites_ip = options.sites_ip;
         let site_a = Endpoint::bind(Role::SiteA, "site-a.test", (sites_ip, 0).into()).await?;
+        let site_b = Endpoint::bind(Role::SiteB, "site-b.test", (sites_ip, 0).into()).await?;
         let go = Endpoint::bind(Role::Go, "go.test", (sites_ip, 0).into()).await?;
         let edge = Endpoint::bind(Role::Edge, "edge.test", (sites_ip, 0).into()).await?;
         let cdn = Endpoint::bind(Role::Cdn, "cdn.test", (sites_ip, 0).into()).await?;
@@ -119,10 +127,11 @@ impl Testbed {
 
         let info = Info {
             site_a: site_a.origin(),
-            hosts: [&site_a, &go, &edge, &cdn, &schedule]
+            site_b: site_b.origin(),
+            hosts: [&site_a, &site_b, &go, &edge, &cdn, &schedule]
                 .map(|endpoint| (endpoint.name.to_owned(), endpoint.address.ip()))
                 .into(),
-            ports: [&site_a, &go, &edge, &cdn, &schedule, &control]
+            ports: [&site_a, &site_b, &go, &edge, &cdn, &schedule, &control]
                 .map(|endpoint| endpoint.address.port())
                 .into(),
             go: go.origin(),
@@ -137,6 +146,7 @@ impl Testbed {
         let faults = FaultStore::new(clock);
         let tickets = Arc::new(Tickets::default());
         let sites = sites::Sites::new(&info, Arc::clone(&tickets));
+        let members = site_b::SiteB::new(&info, Arc::clone(&tickets), clock, options.signed_for);
         let origin = cdn::Cdn::new(&info, Arc::clone(&tickets), faults.clone(), clock)
             .context("reading the embedded media")?;
         let season = schedule::router(clock, &info.jolpica)?;
@@ -148,6 +158,7 @@ impl Testbed {
             log.clone(),
             faults.clone(),
         ));
+        servers.spawn(site_b.serve(site_b::router(members), log.clone(), faults.clone()));
         servers.spawn(go.serve(sites::go_router(sites.clone()), log.clone(), faults.clone()));
         servers.spawn(edge.serve(sites::edge_router(sites), log.clone(), faults.clone()));
         servers.spawn(cdn.serve(cdn::router(origin), log.clone(), faults.clone()));
@@ -192,6 +203,11 @@ impl Testbed {
     /// from now on.
     pub fn revoke_streams(&self) {
         self.tickets.revoke_live();
+    }
+
+    /// Ends every session on site B: its members have to log in again.
+    pub fn end_sessions(&self) {
+        self.tickets.end_sessions();
     }
 
     /// The faults in force.

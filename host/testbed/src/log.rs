@@ -23,6 +23,8 @@ pub const CAPACITY: usize = 20_000;
 pub enum Role {
     /// The site with the event pages.
     SiteA,
+    /// The site with the log-in form.
+    SiteB,
     /// The first redirecting host.
     Go,
     /// The second redirecting host.

@@ -51,6 +51,7 @@ async fn main() -> anyhow::Result<()> {
         schedule_ip: arguments.schedule_ip,
         control: arguments.control,
         stream_clock_offset: Duration::from_secs(arguments.stream_clock_offset),
+        ..Options::default()
     })
     .await?;
     announce(&testbed).context("printing the addresses")?;

@@ -19,7 +19,9 @@ use http::{HeaderMap, StatusCode, header};
 use serde_json::json;
 
 use crate::{
-    Info, packer,
+    Info,
+    cookies::cookie,
+    packer,
     tickets::{Page, Target, Tickets},
 };
 
@@ -86,7 +88,7 @@ async fn event(
         "challenge" => return (StatusCode::FORBIDDEN, Html(CHALLENGE_PAGE)).into_response(),
         _ => return not_found(),
     };
-    let session = sites.tickets.session(session_cookie(&headers));
+    let session = sites.tickets.session(cookie(&headers, "session"));
     let page = sites.tickets.open_page(&session, target);
     let cookie = format!("session={session}; Path=/; HttpOnly");
     (
@@ -106,7 +108,7 @@ async fn player(State(sites): State<Sites>, headers: HeaderMap, form: Bytes) -> 
         if headers.get("x-requested-with")?.as_bytes() != b"XMLHttpRequest" {
             return None;
         }
-        let session = session_cookie(&headers)?;
+        let session = cookie(&headers, "session")?;
         sites
             .tickets
             .redeem(form.get("_token")?, &session, form.get("event")?)
@@ -146,15 +148,6 @@ async fn edge(State(sites): State<Sites>, Path(random): Path<String>) -> Respons
         Some(live) => found(format!("{}/live/{live}/master.m3u8", sites.cdn)),
         None => forbidden(),
     }
-}
-
-fn session_cookie(headers: &HeaderMap) -> Option<String> {
-    headers
-        .get_all(header::COOKIE)
-        .iter()
-        .filter_map(|value| value.to_str().ok())
-        .flat_map(|value| value.split(';'))
-        .find_map(|pair| Some(pair.trim().strip_prefix("session=")?.to_owned()))
 }
 
 fn found(location: String) -> Response {

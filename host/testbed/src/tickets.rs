@@ -48,13 +48,30 @@ struct OpenPage {
     target: Target,
 }
 
+/// Whose players a stream's random is for: the CDN asks for that site's headers.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Audience {
+    SiteA,
+    SiteB,
+}
+
+#[derive(Debug)]
+struct Seat {
+    audience: Audience,
+    /// Seconds since 1970; from then on it is refused.
+    expires: Option<u64>,
+}
+
 #[derive(Debug)]
 struct Kept {
     sessions: Bounded<String, ()>,
     pages: Bounded<String, OpenPage>,
     hops: Bounded<String, ()>,
     last_hops: Bounded<String, ()>,
-    live: Bounded<String, ()>,
+    live: Bounded<String, Seat>,
+    /// Site B's form tokens, by visitor.
+    forms: Bounded<String, String>,
+    members: Bounded<String, ()>,
 }
 
 /// Every secret that is valid now.
@@ -69,6 +86,8 @@ impl Default for Tickets {
             hops: Bounded::new(CAPACITY),
             last_hops: Bounded::new(CAPACITY),
             live: Bounded::new(CAPACITY),
+            forms: Bounded::new(CAPACITY),
+            members: Bounded::new(CAPACITY),
         }))
     }
 }
@@ -137,13 +156,63 @@ impl Tickets {
         let mut kept = self.lock();
         kept.last_hops.remove(&hop.to_owned())?;
         let live = random();
-        kept.live.insert(live.clone(), ());
+        let seat = Seat {
+            audience: Audience::SiteA,
+            expires: None,
+        };
+        kept.live.insert(live.clone(), seat);
         Some(live)
     }
 
-    /// Whether the CDN knows a stream's random.
-    pub(crate) fn is_live(&self, live: &str) -> bool {
-        self.lock().live.get(&live.to_owned()).is_some()
+    /// A random for a stream that ends at a second since 1970, which it names.
+    pub(crate) fn sign(&self, expires: u64) -> String {
+        let signed = format!("{expires}-{}", random());
+        let seat = Seat {
+            audience: Audience::SiteB,
+            expires: Some(expires),
+        };
+        self.lock().live.insert(signed.clone(), seat);
+        signed
+    }
+
+    /// Whom the CDN serves a stream's random, if it knows it and it has not
+    /// expired. `now` is in seconds since 1970.
+    pub(crate) fn audience(&self, live: &str, now: u64) -> Option<Audience> {
+        let kept = self.lock();
+        let seat = kept.live.get(&live.to_owned())?;
+        let expired = seat.expires.is_some_and(|expires| expires <= now);
+        (!expired).then_some(seat.audience)
+    }
+
+    /// A visitor and the token of the form shown to it.
+    pub(crate) fn open_form(&self) -> (String, String) {
+        let (visit, token) = (random(), random());
+        self.lock().forms.insert(visit.clone(), token.clone());
+        (visit, token)
+    }
+
+    /// Spends a form, if the token is the one shown to this visitor.
+    pub(crate) fn close_form(&self, visit: &str, token: &str) -> bool {
+        let mut kept = self.lock();
+        let visit = visit.to_owned();
+        let fits = kept.forms.get(&visit).is_some_and(|shown| shown == token);
+        fits && kept.forms.remove(&visit).is_some()
+    }
+
+    /// A session of one who has logged in.
+    pub(crate) fn admit_member(&self) -> String {
+        let member = random();
+        self.lock().members.insert(member.clone(), ());
+        member
+    }
+
+    pub(crate) fn is_member(&self, member: &str) -> bool {
+        self.lock().members.get(&member.to_owned()).is_some()
+    }
+
+    /// Forgets every session of those who logged in.
+    pub(crate) fn end_sessions(&self) {
+        self.lock().members = Bounded::new(CAPACITY);
     }
 
     fn lock(&self) -> MutexGuard<'_, Kept> {
