@@ -27,7 +27,13 @@ pub(crate) struct House {
 
 /// The plugin as `cargo xtask build-plugins` made it: what ships is tested.
 pub(crate) fn site_a_wasm() -> PathBuf {
-    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../target/plugins/site-a.wasm");
+    plugin_wasm("site-a")
+}
+
+/// As [`site_a_wasm`], of any plugin.
+pub(crate) fn plugin_wasm(key: &str) -> PathBuf {
+    let plugins = Path::new(env!("CARGO_MANIFEST_DIR")).join("../target/plugins");
+    let path = plugins.join(format!("{key}.wasm"));
     assert!(
         path.exists(),
         "{} is missing: run `cargo xtask build-plugins`",
@@ -53,6 +59,11 @@ impl House {
     /// Without any plugin or site.
     pub(crate) async fn empty(extra: &str) -> Self {
         let testbed = Testbed::start(Options::default()).await.unwrap();
+        Self::with_testbed(testbed, extra).await
+    }
+
+    /// Without any plugin or site, on a testbed of one's own.
+    pub(crate) async fn with_testbed(testbed: Testbed, extra: &str) -> Self {
         let dir = tempfile::tempdir().unwrap();
         Self::open(testbed, dir, extra).await
     }
@@ -185,6 +196,12 @@ impl House {
             cdn = info.cdn,
         );
         std::fs::write(dir.join(format!("data/sites/{key}.toml")), text).unwrap();
+    }
+
+    /// Any site file.
+    pub(crate) fn write_site_file(&self, key: &str, text: &str) {
+        let path = self.dir.path().join(format!("data/sites/{key}.toml"));
+        std::fs::write(path, text).unwrap();
     }
 
     /// A GET of a path of the service.

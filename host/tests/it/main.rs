@@ -18,4 +18,5 @@ mod playback;
 mod plugins;
 mod rules;
 mod schedule;
+mod sites_b;
 mod viewers;
