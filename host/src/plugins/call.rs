@@ -1,14 +1,17 @@
 //! One call into a guest: a fresh store, its budgets, and how it ended.
 //!
-//! A call runs in a task of its own, on the guests' own threads, and ends by returning or by a trap, not by
-//! dropping its future (only the end of the process does that): whoever waits
-//! for it may go away, the call goes on to its deadline. The store is looked at
-//! every tick, yields to the runtime, and traps when its time is over; waits in
-//! the host end by the same deadline. A panic of the host in that task is a
-//! fault of the plugin that brought it out, and harms nothing else.
+//! A call runs in a task of its own, on the guests' own threads. It ends by
+//! returning or by a trap, not by dropping its future (only the end of the
+//! process does that): whoever waits for it may go away, the call goes on to its
+//! deadline. The store is looked at every tick, yields to the runtime, and traps
+//! when its time is over; waits in the host end by the same deadline. A panic of
+//! the host in that task is a fault of the plugin that brought it out, and harms
+//! nothing else.
 
 mod classify;
 mod exports;
+#[cfg(test)]
+mod tests;
 
 use std::sync::Arc;
 

@@ -224,4 +224,10 @@ fn what_is_counted_is_a_key() {
         }
     }
     assert!(counted > 15, "{counted} counters found");
+    // And the other way round: no limit of a call is met in silence.
+    let sources: String = all().into_iter().map(|(_, text)| text).collect();
+    for key in keys.iter().filter(|key| key.starts_with("plugins.limits.")) {
+        let counts = format!(".limit(\"{key}\")");
+        assert!(sources.contains(&counts), "nothing counts {key}");
+    }
 }

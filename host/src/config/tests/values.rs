@@ -192,3 +192,41 @@ fn values_that_contradict_each_other_are_named() {
     let free = "[metrics]\nlisten = \"127.0.0.1:0\"\n[server]\nlisten = \"127.0.0.1:0\"\n";
     assert_eq!(problems(from_file(free)), Vec::<String>::new());
 }
+
+#[test]
+fn a_plugin_has_the_limits_of_its_own_table_and_the_others_from_all() {
+    let text = "[plugins.override.big-one]\nmemory = \"1GiB\"\nrequests = 7\n\
+                [plugins.limits]\nwall = \"9s\"\n[plugins]\nmax_calls = 3\n";
+    let plugins = from_file(text).unwrap().config.plugins;
+    let own = plugins.limits_of("big-one");
+    assert_eq!(own.memory.as_u64(), 1 << 30);
+    assert_eq!(own.requests, 7);
+    assert_eq!(own.wall, Duration::from_secs(9));
+    assert_eq!(plugins.limits_of("other"), plugins.limits);
+    assert_eq!(plugins.max_calls, 3);
+    let env = [(
+        "F1_STREAMS__PLUGINS__OVERRIDE",
+        "{big-one = {wall = \"5s\"}}",
+    )];
+    let plugins = from_env(&env).unwrap().config.plugins;
+    assert_eq!(plugins.limits_of("big-one").wall, Duration::from_secs(5));
+}
+
+#[test]
+fn a_bad_limit_of_a_plugin_is_named_with_the_plugin() {
+    let bad = |line: &str, expect: &str| {
+        let found = problems(from_file(&format!("[plugins.override.a]\n{line}\n")));
+        assert_eq!(found.len(), 1, "{found:?}");
+        let start = "test.toml:1: plugins.override: a";
+        assert!(found[0].starts_with(start), "{}", found[0]);
+        assert!(found[0].contains(expect), "{} lacks {expect:?}", found[0]);
+    };
+    bad("memry = 1", "a.memry: no such limit; the nearest is memory");
+    bad("wall = 5", "a.wall: needs a unit");
+    bad("tables = 0", "a.tables: must be above zero");
+    bad("body = \"1GiB\"", "body must not be more than bytes");
+    let found = problems(from_file("[plugins]\noverride = {B = {}}\n"));
+    assert!(found[0].contains("a key is"), "{found:?}");
+    let found = problems(from_file("[plugins.override]\nwall = \"1s\"\n"));
+    assert!(found[0].contains("[plugins.override.wall]"), "{found:?}");
+}

@@ -123,6 +123,9 @@ impl Outbound {
             cookies: request.cookies,
             paid: AtomicBool::new(true),
         };
+        let most = self.limits.redirects;
+        let capped =
+            matches!(request.redirects, wit_http::Redirects::Follow(n) if usize::from(n) > most);
         let outgoing = outgoing(site, request, &self.limits, &self.metrics)?;
         let exchange = async {
             if self.parallel.available_permits() == 0 {
@@ -148,8 +151,12 @@ impl Outbound {
         };
         let (status, headers, url, body) = match tokio::time::timeout(timeout, exchange).await {
             Ok(result) => result.map_err(|error| {
-                if let FetchError::BodyTooLarge(_) = error {
-                    self.metrics.limit("plugins.limits.body");
+                match error {
+                    FetchError::BodyTooLarge(_) => self.metrics.limit("plugins.limits.body"),
+                    FetchError::TooManyRedirects if capped => {
+                        self.metrics.limit("plugins.limits.redirects");
+                    }
+                    _ => {}
                 }
                 guest_error(error)
             })?,
