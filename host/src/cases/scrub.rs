@@ -57,10 +57,12 @@ impl Scrubber {
         }
         for (name, value) in &site.config.headers {
             let harmless = HARMLESS.contains(&name.as_str()) || name.as_str().starts_with("sec-");
-            if harmless || this.credentials(name, value) {
+            if harmless {
                 continue;
             }
-            if let Ok(text) = value.to_str() {
+            if matches!(*name, COOKIE | AUTHORIZATION) {
+                this.credentials(name, value);
+            } else if let Ok(text) = value.to_str() {
                 this.needles.add(text, &format!("header-{name}"));
             }
         }

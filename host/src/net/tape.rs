@@ -5,6 +5,8 @@
 //! A tape is bounded in bytes: what comes beyond is marked as cut.
 
 mod replay;
+#[cfg(test)]
+mod tests;
 
 use std::str::FromStr;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};

@@ -67,10 +67,9 @@ impl Needles {
 
     /// A value that still stands in `text`; short ones may by chance.
     pub(super) fn left_in(&self, text: &str) -> Option<&str> {
+        let placeholder = |value: &str| self.values.iter().any(|(_, p)| p.contains(value));
         let long = self.values.iter().filter(|(value, _)| value.len() >= LONG);
-        let mut left = long.filter(|(value, stands)| {
-            text.contains(value.as_str()) && !stands.contains(value.as_str())
-        });
+        let mut left = long.filter(|(value, _)| text.contains(&**value) && !placeholder(value));
         left.next().map(|(_, stands)| stands.as_str())
     }
 
