@@ -22,8 +22,9 @@ import { ExtractError, layoutChanged, notFound } from './error.js';
 import { key, version } from './manifest.js';
 
 export * from './error.js';
+export { id } from './id.js';
 export { alwaysThere, get, getAll, post, Response } from './request.js';
-export { id, instances, secret, site } from './site.js';
+export { instances, secret, site } from './site.js';
 export { dash, hls, progressive } from './stream.js';
 export * as clock from 'f1-streams:extractor/clock@1.0.0';
 export * as state from 'f1-streams:extractor/state@1.0.0';

@@ -7,7 +7,7 @@ use crate::setup::{self, Needs};
 use crate::steps::Steps;
 use crate::toolchain::Toolchain;
 use crate::workspace::{Workspace, cargo};
-use crate::{apt, frontend};
+use crate::{apt, frontend, javascript, python};
 
 /// A public item's words may lead to a private one: readers have the source.
 const DOC_FLAGS: &str = "-D warnings -A rustdoc::private-intra-doc-links";
@@ -59,6 +59,13 @@ pub(crate) fn run(workspace: &Workspace) -> anyhow::Result<()> {
     steps.run("frontend formatting", || {
         frontend::script(workspace, "format:check", &[], &[])
     });
+    steps.run("plugins' formatting", || {
+        javascript::check_format(workspace)
+    });
+    // Where there is none, the build says how to get it.
+    if apt::in_path("python3") {
+        steps.run("python syntax", || python::check_syntax(workspace));
+    }
     // An operator's tool that a developer need not have.
     if apt::in_path("terraform") && workspace.root.join("stacks").is_dir() {
         steps.run("terraform formatting", || {

@@ -10,7 +10,8 @@ use xshell::cmd;
 
 use crate::component::Surface;
 use crate::digest;
-use crate::workspace::{Workspace, cargo};
+use crate::test_plugins::program;
+use crate::workspace::Workspace;
 
 pub(crate) fn run(workspace: &Workspace, file: &Path) -> anyhow::Result<()> {
     let bytes = fs::read(file).with_context(|| format!("reading {}", file.display()))?;
@@ -45,13 +46,7 @@ pub(crate) fn run(workspace: &Workspace, file: &Path) -> anyhow::Result<()> {
 }
 
 fn check(workspace: &Workspace, file: &Path) -> anyhow::Result<Value> {
-    let sh = workspace.shell()?;
-    let (cargo, but) = (cargo(), workspace.without_plugins());
-    // The same selection as everywhere, so that nothing is built twice.
-    cmd!(sh, "{cargo} build --quiet --workspace {but...}")
-        .quiet()
-        .run()?;
-    let program = workspace.target.join("debug/f1-streams");
+    let (sh, program) = (workspace.shell()?, program(workspace)?);
     let file = std::path::absolute(file)?;
     let output = cmd!(sh, "{program} check-plugin {file}")
         .quiet()

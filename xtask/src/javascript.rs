@@ -56,6 +56,23 @@ pub(crate) fn sdk(workspace: &Workspace) -> PathBuf {
     workspace.root.join("plugins/sdk-js")
 }
 
+/// By the frontend's formatter and its settings.
+pub(crate) fn check_format(workspace: &Workspace) -> anyhow::Result<()> {
+    let files = workspace.sources(&["js", "mjs"])?;
+    let sh = workspace.shell()?;
+    sh.change_dir(workspace.frontend());
+    let prettier = "node_modules/prettier/bin/prettier.cjs";
+    let check = cmd!(sh, "node {prettier} --config .prettierrc --check");
+    quietly(check.args(files))
+}
+
+/// What of the SDK needs no host.
+pub(crate) fn test(workspace: &Workspace) -> anyhow::Result<()> {
+    frontend::check_node(workspace)?;
+    let (sh, tests) = (workspace.shell()?, sdk(workspace).join("tests"));
+    quietly(cmd!(sh, "node --test {tests}"))
+}
+
 /// Builds one plugin to a component.
 pub(crate) fn build(workspace: &Workspace, plugin: &Plugin, to: &Path) -> anyhow::Result<()> {
     let tools = ensure(workspace)?;

@@ -30,6 +30,7 @@ mod player;
 mod process;
 mod python;
 mod record;
+mod scaffolds;
 mod screenshots;
 mod setup;
 mod stack;

@@ -88,7 +88,7 @@ pub(crate) fn run(workspace: &Workspace, arguments: &Arguments) -> anyhow::Resul
 }
 
 /// Writes the files; returns the path of the source among them.
-fn scaffold(plugins: &Path, key: &str, lang: Language) -> anyhow::Result<&'static str> {
+pub(crate) fn scaffold(plugins: &Path, key: &str, lang: Language) -> anyhow::Result<&'static str> {
     ensure!(is_key(key), "{key:?} is no key: [a-z0-9][a-z0-9-]{{0,62}}");
     let own = match lang {
         Language::Rust => RUST,
@@ -114,6 +114,7 @@ fn scaffold(plugins: &Path, key: &str, lang: Language) -> anyhow::Result<&'stati
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::workspace::Plugin;
     use crate::{digest, manifest};
 
     fn scaffolded(key: &str, lang: Language) -> (tempfile::TempDir, Vec<String>) {
@@ -146,7 +147,7 @@ mod tests {
             expected.sort();
             assert_eq!(names, expected);
             let found = manifest::plugins(dir.path()).expect("valid manifests");
-            let found: Vec<_> = found.iter().map(|plugin| plugin.language()).collect();
+            let found: Vec<_> = found.iter().map(Plugin::language).collect();
             let has_manifest = lang != Language::Rust;
             assert_eq!(found, if has_manifest { vec![lang] } else { vec![] });
         }

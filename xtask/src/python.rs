@@ -16,9 +16,9 @@ use crate::workspace::{Plugin, Workspace};
 
 const REQUIREMENTS: &str = include_str!("../tools/python/requirements.txt");
 
-/// The oldest that componentize-py's wheels are for. What a plugin runs on is
-/// the Python inside of it.
-const PYTHON: (u32, u32) = (3, 9);
+/// Debian 12's, and the oldest that the generated types are for. What a plugin
+/// runs on is the Python inside of it.
+const PYTHON: (u32, u32) = (3, 11);
 
 /// Not by its console script, whose first line has a path of this machine.
 const RUN: &str = "import sys; sys.path.insert(0, sys.argv.pop(1)); \
@@ -59,6 +59,33 @@ pub(crate) fn sdk(workspace: &Workspace) -> PathBuf {
     workspace.root.join("plugins/sdk-py")
 }
 
+/// Read by this machine's Python, which writes nothing.
+pub(crate) fn check_syntax(workspace: &Workspace) -> anyhow::Result<()> {
+    let files = workspace.sources(&["py"])?;
+    let read = "import ast, sys\nfor file in sys.argv[1:]: ast.parse(open(file).read(), file)";
+    let sh = workspace.shell()?;
+    quietly(cmd!(sh, "python3 -I -c {read} {files...}"))
+}
+
+/// What of the SDK needs no host. The contract's types are generated, for this
+/// and for editors, in `target/tools/python/bindings`.
+pub(crate) fn test(workspace: &Workspace) -> anyhow::Result<()> {
+    let site = ensure(workspace)?;
+    let bindings = workspace.target.join("tools/python/bindings");
+    if bindings.exists() {
+        fs::remove_dir_all(&bindings)?;
+    }
+    let (sh, world) = (workspace.shell()?, world(workspace));
+    quietly(cmd!(
+        sh,
+        "python3 -I -c {RUN} {site} --quiet {world...} bindings {bindings}"
+    ))?;
+    let sdk = sdk(workspace);
+    let path = std::env::join_paths([&sdk, &bindings])?;
+    let tests = cmd!(sh, "python3 -B -m unittest discover -s").arg(sdk.join("tests"));
+    quietly(tests.env("PYTHONPATH", path))
+}
+
 /// Builds one plugin to a component.
 pub(crate) fn build(workspace: &Workspace, plugin: &Plugin, to: &Path) -> anyhow::Result<()> {
     let site = ensure(workspace)?;
@@ -68,14 +95,18 @@ pub(crate) fn build(workspace: &Workspace, plugin: &Plugin, to: &Path) -> anyhow
     let stage = Stage::new(plugin, &sdk(workspace), (file, &manifest))?;
     let sh = workspace.shell()?;
     sh.change_dir(stage.path());
-    let wit = workspace.root.join("wit");
-    let world = ["-d", &wit.to_string_lossy(), "-w", "extractor"].map(String::from);
+    let world = world(workspace);
     // Otherwise it looks into this machine's packages, too.
     let _alone = sh.push_env("VIRTUAL_ENV", stage.path().join("none"));
     quietly(cmd!(
         sh,
         "python3 -I -c {RUN} {site} --quiet {world...} componentize --stub-wasi -p {key} -p sdk-py -o {to} plugin"
     ))
+}
+
+fn world(workspace: &Workspace) -> [std::ffi::OsString; 4] {
+    let wit = workspace.root.join("wit");
+    ["-d".into(), wit.into(), "-w".into(), "extractor".into()]
 }
 
 /// An interpreter with pip: this machine's, or one made from it.

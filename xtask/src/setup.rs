@@ -48,14 +48,15 @@ pub(crate) fn run(
     if needs.plugins {
         Toolchain::ensure(&sh, toolchain)?;
     }
+    if needs.browser {
+        media_and_browser(&sh)?;
+    }
+    frontend::ensure(workspace)?;
     if needs.languages {
         javascript::ensure(workspace)?;
         python::ensure(workspace)?;
     }
-    if needs.browser {
-        media_and_browser(&sh)?;
-    }
-    frontend::ensure(workspace)
+    Ok(())
 }
 
 /// The browser's path, for tests that drive it.

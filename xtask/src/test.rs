@@ -2,12 +2,14 @@
 
 use xshell::cmd;
 
+use crate::build_plugins::{self, Which};
+use crate::language::Language;
 use crate::setup::{self, Needs};
 use crate::stack::{self, Stack};
 use crate::steps::Steps;
 use crate::toolchain::Toolchain;
 use crate::workspace::{Workspace, cargo};
-use crate::{demo, e2e, frontend, test_plugins};
+use crate::{demo, e2e, frontend, javascript, python, scaffolds, test_plugins};
 
 pub(crate) fn run(workspace: &Workspace, toolchain: Option<Toolchain>) -> anyhow::Result<()> {
     let mut steps = Steps::default();
@@ -18,12 +20,20 @@ pub(crate) fn run(workspace: &Workspace, toolchain: Option<Toolchain>) -> anyhow
     let built = steps.run("plugins and programs", || {
         stack::build(workspace, toolchain)
     });
+    steps.run("plugins in other languages", || {
+        for language in [Language::Js, Language::Python] {
+            build_plugins::run(workspace, toolchain, Which::In(language))?;
+        }
+        javascript::test(workspace)?;
+        python::test(workspace)
+    });
     match built {
         Some(()) => drop(steps.run("plugin cases", || {
             test_plugins::play(workspace, None, false)
         })),
         None => steps.impossible("plugin cases", "there are no built plugins"),
     }
+    steps.run("new plugins", || scaffolds::run(workspace, toolchain));
     steps.run("rust", || rust(workspace));
     steps.run("rust documentation", || documentation(workspace));
     steps.run("frontend types", || {

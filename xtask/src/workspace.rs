@@ -7,6 +7,7 @@ use anyhow::{Context as _, bail, ensure};
 use serde::Deserialize;
 use xshell::{Shell, cmd};
 
+use crate::digest;
 use crate::language::Language;
 use crate::manifest;
 
@@ -134,6 +135,20 @@ impl Workspace {
 
     pub(crate) fn frontend(&self) -> PathBuf {
         self.root.join("frontend")
+    }
+
+    /// The files of plugins, their SDKs, their tools and templates that end so.
+    pub(crate) fn sources(&self, extensions: &[&str]) -> anyhow::Result<Vec<PathBuf>> {
+        let mut files = Vec::new();
+        for dir in ["plugins", "xtask/tools", "xtask/templates"] {
+            files.extend(digest::files(&self.root.join(dir), &[])?);
+        }
+        let wanted = |file: &PathBuf| {
+            let extension = file.extension().and_then(|name| name.to_str());
+            extension.is_some_and(|name| extensions.contains(&name))
+        };
+        files.retain(wanted);
+        Ok(files)
     }
 
     /// The plugins that are members.
