@@ -89,7 +89,8 @@ impl Lab {
         let text = format!(
             "{extra}\n[net]\nports = []\n[plugins.limits]\nwall = \"2s\"\ndescribe = \"1s\"\n"
         );
-        let config = Config::from_toml(&text, dir.path()).unwrap().config;
+        let mut config = Config::from_toml(&text, dir.path()).unwrap().config;
+        config.program = env!("CARGO_BIN_EXE_f1-streams").into();
         let metrics = Metrics::new();
         Self {
             host: Host::new(&config, clock, metrics.clone()).unwrap(),

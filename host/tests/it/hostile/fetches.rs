@@ -242,7 +242,9 @@ async fn p20_slow_bodies_end_with_the_call_and_few_are_open_at_once() {
     assert_eq!(ended.result.unwrap_err().code(), "not_found");
     assert!(ended.used.wall < WALL + LATE, "{:?}", ended.used);
     let most = server.most.load(SeqCst);
-    assert!((1..=8).contains(&most), "{most} at once");
+    // The server learns late that one is closed; without the limit all 50 or
+    // `net.per_origin` of them would be open.
+    assert!((1..=16).contains(&most), "{most} at once");
     assert!(lab.metrics.limit_hits("plugins.limits.parallel") > 0);
     // Nothing is left open.
     for _ in 0..50 {

@@ -95,8 +95,14 @@ async fn a_service_full_of_them_plays_on_refreshes_and_forgets_them() {
         })
         .await;
     let found = house.json("/api/streams").await["streams"][0]["found_at"].clone();
-    let busy = first_byte(&house, 200).await;
+    // A busy machine may be late by itself; a relay that guests hold up is always.
     let floor = Duration::from_millis(20);
+    let mut busy = first_byte(&house, 200).await;
+    for _ in 0..2 {
+        if busy >= 2 * quiet.max(floor) {
+            busy = first_byte(&house, 200).await;
+        }
+    }
     assert!(
         busy < 2 * quiet.max(floor),
         "first byte: {quiet:?} alone, {busy:?} beside hostile plugins"
