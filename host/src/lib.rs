@@ -2,7 +2,7 @@
 //! that they play, and plays them through its own proxy.
 //!
 //! ARCHITECTURE.md draws the rooms; dependencies point downwards only:
-//! `cli → api → proxy, extraction, health → cases, schedule, catalog, plugins →
+//! `cli → api → proxy, extraction, health → alerts, cases, schedule, catalog, plugins →
 //! playlist, net → config, clock`.
 
 mod answer;

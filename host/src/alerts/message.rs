@@ -25,6 +25,8 @@ pub struct News {
     pub site: Option<String>,
     /// Of which plugin.
     pub plugin: String,
+    /// Which version of it; `None` where that does not matter.
+    pub digest: Option<String>,
     /// Why, without secrets.
     pub reason: String,
     /// When it was noticed.
@@ -40,7 +42,10 @@ impl News {
     pub(super) fn subject(&self) -> String {
         match &self.site {
             Some(site) => format!("site {site}"),
-            None => format!("plugin {}", self.plugin),
+            None => {
+                let version = self.digest.as_deref().unwrap_or_default();
+                format!("plugin {} {version}", self.plugin)
+            }
         }
     }
 
@@ -74,6 +79,7 @@ impl News {
             "kind": self.kind,
             "site": self.site,
             "plugin": self.plugin,
+            "digest": self.digest,
             "reason": self.reason,
             "at": self.at,
             "since": self.since,
@@ -95,6 +101,7 @@ pub(super) mod tests {
             kind,
             site: Some(site.to_owned()),
             plugin: "site-a".into(),
+            digest: None,
             reason: "the page has changed: #player".into(),
             at: Timestamp::UNIX_EPOCH,
             since: Some(Timestamp::UNIX_EPOCH),

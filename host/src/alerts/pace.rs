@@ -43,7 +43,7 @@ impl Pace {
         let subject = news.subject();
         match self.told.get_mut(&subject) {
             // As it was told: what came between is over before anybody knew.
-            Some(told) if told.kind == news.kind && news.kind != Kind::RolledBack => {
+            Some(told) if told.kind == news.kind => {
                 told.waiting = None;
             }
             Some(told) if !over(told) => told.waiting = Some(news),

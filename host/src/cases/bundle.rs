@@ -90,6 +90,7 @@ impl Stage {
             case,
             outcome: Ok(serde_json::json!({ "error": { "code": code, "message": message } })),
             problems: Vec::new(),
+            now: None,
         };
         self.keep(&mut recorded, &bundle.site_file, false).await?;
         Ok(recorded)

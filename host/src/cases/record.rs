@@ -25,6 +25,8 @@ pub struct Recorded {
     pub outcome: Result<Value, String>,
     /// What is wrong with the recording; it was written all the same.
     pub problems: Vec<String>,
+    /// Of a bundle: what the plugin makes of it now.
+    pub now: Option<Result<Value, String>>,
 }
 
 impl Stage {
@@ -72,6 +74,7 @@ impl Stage {
             case,
             outcome,
             problems: Vec::new(),
+            now: None,
         };
         self.keep(&mut recorded, &text, true).await?;
         Ok(recorded)
@@ -89,13 +92,15 @@ impl Stage {
             case,
             outcome,
             problems,
+            now,
         } = recorded;
         clear(&case.dir)?;
         case.write(site)?;
+        let played = self.play(case, case.exchanges.clone()).await;
         if !expect {
+            *now = Some(played.outcome);
             return Ok(());
         }
-        let played = self.play(case, case.exchanges.clone()).await;
         problems.extend(super::report::wire_problems(case, &played));
         match (&played.outcome, &*outcome) {
             (Ok(came), Ok(live)) => {

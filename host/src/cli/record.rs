@@ -58,6 +58,7 @@ fn told(recorded: &Recorded, from: &From) -> String {
         case,
         outcome,
         problems,
+        now,
     } = recorded;
     let mut lines: Vec<String> = Vec::new();
     for (index, exchange) in case.exchanges.iter().enumerate() {
@@ -80,6 +81,11 @@ fn told(recorded: &Recorded, from: &From) -> String {
     match outcome {
         Ok(value) => lines.push(format!("outcome: {value}")),
         Err(fault) => lines.push(format!("✗ the plugin failed: {fault}")),
+    }
+    match now {
+        Some(Ok(value)) => lines.push(format!("played back: {value}")),
+        Some(Err(fault)) => lines.push(format!("played back, the plugin fails: {fault}")),
+        None => {}
     }
     for problem in problems {
         lines.push(format!("✗ {}", indented(problem).trim_start()));

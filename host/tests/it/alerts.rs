@@ -18,6 +18,7 @@ use tokio::net::TcpListener;
 use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 
+use crate::guests::{Guest, TRAP};
 use crate::house::House;
 
 /// A server that takes messages, all but the first `refused` of them.
@@ -75,6 +76,7 @@ fn news(site: &str) -> News {
         kind: Kind::Broken,
         site: Some(site.into()),
         plugin: "site-a".into(),
+        digest: None,
         reason: "the page has changed".into(),
         at: jiff::Timestamp::UNIX_EPOCH,
         since: None,
@@ -132,6 +134,32 @@ async fn a_site_that_breaks_and_comes_back_is_told_of_once_each() {
         (&"back".into(), &broken["since"])
     );
     assert_eq!(server.attempts.load(SeqCst), 2, "one for each change");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_rollback_is_told_with_the_version_that_failed() {
+    let mut server = Server::start(0).await;
+    let extra = format!(
+        "[webhook]\nurl = \"{}\"\nallow_addresses = [\"127.0.0.1\"]\n",
+        server.url
+    );
+    let house = House::start_with(&extra, "/event/live").await;
+    house.stream().await;
+    let trap = Guest {
+        extract: TRAP,
+        ..Guest::default()
+    };
+    house.drop_plugin("site-a", &trap.component());
+    let told = loop {
+        let (_, told) = server.next().await;
+        if told["kind"] == "rolled_back" {
+            break told;
+        }
+    };
+    assert_eq!(told["plugin"], "site-a");
+    let status = house.plugin_status("site-a").await;
+    assert_ne!(told["digest"], status["digest"], "another serves");
+    assert!(told["message"].as_str().unwrap().contains("trap"), "{told}");
 }
 
 #[tokio::test(flavor = "multi_thread")]
