@@ -148,7 +148,7 @@ impl Looking<'_> {
         for name in ["og:video:secure_url", "og:video:url", "og:video"] {
             match (self.page.meta(name), kind) {
                 (Some(link), Some(kind)) => {
-                    self.add("open-graph", 20, link, Some(kind), None, None)
+                    self.add("open-graph", 20, link, Some(kind), None, None);
                 }
                 (Some(link), None) => self.stream_or_frame("open-graph", 20, link, None),
                 (None, _) => {}

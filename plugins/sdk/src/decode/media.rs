@@ -57,7 +57,7 @@ fn next_ending(text: &str, from: usize) -> Option<usize> {
     let rest = &text[from..];
     // A dot at a time, so that a text without one of them is searched once.
     rest.match_indices('.').find_map(|(at, _)| {
-        let here = rest[at..].as_bytes();
+        let here = &rest.as_bytes()[at..];
         let ending = ENDINGS.iter().find(|ending| {
             let head = here.get(..ending.len());
             head.is_some_and(|head| head.eq_ignore_ascii_case(ending.as_bytes()))
