@@ -39,12 +39,13 @@ COPY plugins/ plugins/
 COPY host/ host/
 
 # --- the example plugins -----------------------------------------------------
-# The target directories are caches of the build machine, so what is wanted from
-# them is copied out in the same step.
+# Those in Rust: the others are examples of their languages, and need their
+# tools. The target directories are caches of the build machine, so what is
+# wanted from them is copied out in the same step.
 FROM rust AS plugins
 RUN --mount=type=cache,target=/usr/local/cargo/registry,sharing=locked \
     --mount=type=cache,target=/src/target,id=f1-streams-plugins,sharing=locked \
-    cargo run --locked --package xtask -- build-plugins \
+    cargo run --locked --package xtask -- build-plugins --lang rust \
     && mkdir /plugins \
     && cp target/plugins/*.wasm /plugins/
 

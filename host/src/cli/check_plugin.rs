@@ -15,7 +15,11 @@ pub(super) async fn run(config: Config, file: &Path) -> Result<ExitCode> {
     {
         Ok(generation) => (
             ExitCode::SUCCESS,
-            serde_json::json!({ "verdict": "accepted", "plugin": generation.info }),
+            serde_json::json!({
+                "verdict": "accepted",
+                "plugin": generation.info,
+                "component": generation.surface(),
+            }),
         ),
         Err(error) => {
             let code = error

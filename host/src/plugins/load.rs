@@ -39,6 +39,31 @@ pub struct Info {
     pub secrets: Vec<String>,
 }
 
+/// The names that a component imports and exports.
+#[derive(Clone, Debug, serde::Serialize)]
+pub struct Surface {
+    /// Interfaces it calls.
+    pub imports: Vec<String>,
+    /// Interfaces it can be called by.
+    pub exports: Vec<String>,
+}
+
+impl Generation {
+    /// What it imports and exports.
+    pub fn surface(&self) -> Surface {
+        let pre = self.pre.instance_pre();
+        let component = pre.component().component_type();
+        let (imports, exports) = (
+            component.imports(pre.engine()),
+            component.exports(pre.engine()),
+        );
+        Surface {
+            imports: imports.map(|(name, _)| name.to_owned()).collect(),
+            exports: exports.map(|(name, _)| name.to_owned()).collect(),
+        }
+    }
+}
+
 impl std::fmt::Debug for Generation {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_tuple("Generation").field(&self.info).finish()

@@ -118,6 +118,8 @@ fn check_plugin_says_what_it_thinks() {
     assert!(good.status.success(), "{}", stderr(&good));
     assert_eq!(verdict["verdict"], "accepted");
     assert_eq!(verdict["plugin"]["key"], "site-a");
+    let exports = verdict["component"]["exports"].as_array().unwrap();
+    assert!(exports.contains(&"f1-streams:extractor/extraction@1.0.0".into()));
     let wrong_name = dir.path().join("renamed.wasm");
     std::fs::write(&wrong_name, Guest::default().component()).unwrap();
     let bad = run(dir.path(), &["check-plugin", wrong_name.to_str().unwrap()]);
