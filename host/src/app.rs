@@ -114,8 +114,15 @@ impl App {
             move || schedule_clock.now(),
         );
         let catalog = Catalog::new(clock.clone(), config.links.lifetime);
-        let registry = Registry::new(clock.clone());
-        let loader = Loader::new(host.clone(), registry.clone(), sites.clone(), &config);
+        let registry = Registry::new(&config.plugins, clock.clone());
+        let tasks = TaskTracker::new();
+        let loader = Loader::new(
+            host.clone(),
+            registry.clone(),
+            sites.clone(),
+            &config,
+            tasks.clone(),
+        );
         let checker = Checker::new(
             config.health.clone(),
             &config.relay,
@@ -149,18 +156,9 @@ impl App {
             metrics.clone(),
         );
 
-        let (stop, tasks, ready) = (
-            CancellationToken::new(),
-            TaskTracker::new(),
-            Ready::default(),
-        );
+        let (stop, ready) = (CancellationToken::new(), Ready::default());
         let (directory, load) = loader
-            .watch(
-                config.plugins_dir(),
-                &config.plugins,
-                stop.clone(),
-                tasks.clone(),
-            )
+            .watch(stop.clone())
             .context("the plugins directory cannot be watched")?;
         tasks.spawn(load);
         let parts = api::Parts {

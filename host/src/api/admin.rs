@@ -20,7 +20,7 @@ use super::diagnostics::Trouble;
 use crate::answer::Failure;
 use crate::extraction::{LastRun, SiteRuns};
 use crate::files;
-use crate::plugins::{DirectoryStatus, PluginState, PluginStatus};
+use crate::plugins::{DirectoryStatus, PluginStatus};
 
 /// The admin's token, as a digest.
 #[derive(Clone, Debug)]
@@ -193,21 +193,6 @@ pub(super) async fn reload(_: Admin, State(app): State<App>) -> Response {
         Json(serde_json::json!({ "queued": true })),
     )
         .into_response()
-}
-
-impl PluginStatus {
-    fn missing(key: &str) -> Self {
-        Self {
-            key: key.to_owned(),
-            state: PluginState::Missing,
-            generation: None,
-            since: None,
-            info: None,
-            error: None,
-            calls: 0,
-            faults: 0,
-        }
-    }
 }
 
 #[cfg(test)]

@@ -70,12 +70,17 @@ pub(super) fn conflicts(config: &Config) -> Vec<Conflict> {
 }
 
 /// Pairs of which the first must not be longer than the second.
-fn durations(config: &Config) -> [(&'static [&'static str; 2], Duration, Duration); 2] {
+fn durations(config: &Config) -> [(&'static [&'static str; 2], Duration, Duration); 3] {
     [
         (
             &["links.bucket", "links.lifetime"],
             config.links.bucket,
             config.links.lifetime,
+        ),
+        (
+            &["plugins.breaker.wait", "plugins.breaker.wait_max"],
+            config.plugins.breaker.wait,
+            config.plugins.breaker.wait_max,
         ),
         (
             &["schedule.interval_near", "schedule.interval"],

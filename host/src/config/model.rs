@@ -159,12 +159,24 @@ pub struct Plugins {
     /// Of the whole engine.
     #[serde(deserialize_with = "value::size")]
     pub stack: ByteSize,
+    pub breaker: Breaker,
     pub compile: Compile,
     pub diagnostics: Diagnostics,
     pub limits: PluginLimits,
     /// By the plugin's key.
     #[serde(rename = "override", deserialize_with = "limits::overrides")]
     pub overrides: BTreeMap<Key, LimitOverride>,
+}
+
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Breaker {
+    #[serde(deserialize_with = "value::count")]
+    pub faults: usize,
+    #[serde(deserialize_with = "value::duration")]
+    pub wait: Duration,
+    #[serde(deserialize_with = "value::duration")]
+    pub wait_max: Duration,
 }
 
 #[derive(Debug, Clone, Deserialize)]
@@ -214,6 +226,7 @@ pub struct Webhook {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Grants {
     Declared,
+    Explicit,
 }
 
 impl Plugins {

@@ -52,6 +52,20 @@ impl HostPattern {
         })
     }
 
+    /// Whether everything that `other` means is meant here, too.
+    pub fn covers(&self, other: &Self) -> bool {
+        let below = || {
+            let labels = other.host.strip_suffix(&*self.host);
+            labels.is_some_and(|labels| labels.ends_with('.') && labels.len() > 1)
+        };
+        let host = match (self.subdomains, other.subdomains) {
+            (true, true) => self.host == other.host || below(),
+            (true, false) => below(),
+            (false, wider) => !wider && self.host == other.host,
+        };
+        host && self.scheme == other.scheme && self.port == other.port
+    }
+
     /// Whether a request to `url` is meant.
     pub fn matches(&self, url: &Url) -> bool {
         let Some(other) = Self::of(url) else {
@@ -116,5 +130,27 @@ impl fmt::Display for HostPattern {
             write!(f, ":{}", self.port)?;
         }
         Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_pattern_covers_what_means_less() {
+        let covers = |wide: &str, narrow: &str| {
+            let [wide, narrow] = [wide, narrow].map(|text| text.parse::<HostPattern>());
+            wide.expect("pattern").covers(&narrow.expect("pattern"))
+        };
+        assert!(covers("https://a.example", "https://a.example"));
+        assert!(covers("https://*.example", "https://a.example"));
+        assert!(covers("https://*.example", "https://*.b.example"));
+        assert!(covers("https://*.example", "https://*.example"));
+        assert!(!covers("https://a.example", "https://*.a.example"));
+        assert!(!covers("https://*.a.example", "https://a.example"));
+        assert!(!covers("https://*.a.example", "https://ba.example"));
+        assert!(!covers("https://*.a.example", "https://xa.a.example:8443"));
+        assert!(!covers("http://*.example", "https://a.example"));
     }
 }

@@ -293,8 +293,8 @@ impl FromStr for Grants {
     fn from_str(text: &str) -> Result<Self, String> {
         match text {
             "declared" => Ok(Self::Declared),
-            "explicit" => Err(format!("{text:?} is {NOT_IN_THIS_VERSION}")),
-            _ => Err(format!("{text:?} is not \"declared\"")),
+            "explicit" => Ok(Self::Explicit),
+            _ => Err(format!("{text:?} is neither \"declared\" nor \"explicit\"")),
         }
     }
 }

@@ -6,6 +6,7 @@
 //! good list where it is and decides when to try again. No request of a viewer
 //! runs anything here: it only raises a signal that all sites share.
 
+mod pause;
 mod run;
 mod standing;
 

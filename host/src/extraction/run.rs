@@ -8,6 +8,7 @@ use tokio::sync::Semaphore;
 use tokio::time::Instant;
 
 use super::Parts;
+use super::pause::{After, pause};
 use crate::catalog::{Entry, Health};
 use crate::config;
 use crate::plugins::{
@@ -38,6 +39,7 @@ pub(super) struct Run {
     pub(super) last: LastRun,
     pub(super) error: Option<CallError>,
     pub(super) transcript: Transcript,
+    after: After,
     /// The earliest expiry among the streams found.
     expires: Option<Timestamp>,
 }
@@ -58,6 +60,9 @@ pub(super) async fn once(
 ) -> Run {
     let started_at = parts.clock.now();
     let clock = Instant::now();
+    if let Err(until) = parts.registry.admit(&site.plugin, number) {
+        return Run::skipped(parts, site, number, until);
+    }
     if places.available_permits() == 0 {
         parts.metrics.limit("extraction.concurrency");
     }
@@ -67,7 +72,7 @@ pub(super) async fn once(
     let (result, transcript) = (ended.result, ended.transcript);
     drop(place);
     let usable = result.as_ref().map(|found| found.streams.len());
-    parts.loader.report(&site.plugin, number, usable).await;
+    parts.loader.report(site, hint, number, usable).await;
     let mut refused = Vec::new();
     let mut expires = None;
     let error = match result {
@@ -127,6 +132,7 @@ pub(super) async fn once(
     );
     Run {
         last,
+        after: After::of(error.as_ref()),
         error,
         transcript,
         expires,
@@ -153,19 +159,38 @@ async fn publish(parts: &Parts, site: &Arc<Site>, found: Extraction) {
 }
 
 impl Run {
+    /// The plugin failed so often that it is left alone.
+    fn skipped(parts: &Parts, site: &Site, generation: u64, until: Instant) -> Self {
+        let left = until.saturating_duration_since(Instant::now());
+        let last = LastRun {
+            started_at: parts.clock.now(),
+            duration_ms: 0,
+            outcome: "breaker_open",
+            message: Some(format!(
+                "the plugin failed too often in a row; tried again in {} s",
+                left.as_secs() + 1
+            )),
+            streams: parts.catalog.snapshot().of_site(&site.key).len(),
+            refused: Vec::new(),
+            generation,
+        };
+        Self {
+            last,
+            after: After::BreakerOpen(left),
+            error: None,
+            transcript: Transcript::default(),
+            expires: None,
+        }
+    }
+
     pub(super) fn failed(&self) -> bool {
-        !matches!(
-            self.error,
-            None | Some(CallError::Guest(ExtractError::NotFound))
-        )
+        self.after != After::Answer
     }
 
     /// A site that said when to come back is not asked before.
     pub(super) fn not_before(&self) -> Option<Instant> {
-        match self.error {
-            Some(CallError::Guest(ExtractError::RateLimited(Some(wait)))) => {
-                Some(Instant::now() + wait)
-            }
+        match self.after {
+            After::RateLimited(Some(wait)) => Some(Instant::now() + wait),
             _ => None,
         }
     }
@@ -179,14 +204,11 @@ impl Run {
         now: Timestamp,
     ) -> Duration {
         let interval = site.interval.unwrap_or(config.interval);
-        let mut wait = interval.mul_f64(1.0 + config.jitter * (2.0 * rand::random::<f64>() - 1.0));
-        if failures > 1 {
-            wait = wait
-                .saturating_mul(1 << (failures - 1).min(10))
-                .min(config.backoff_max.max(interval));
-        }
-        if let Some(CallError::Guest(ExtractError::RateLimited(Some(asked)))) = self.error {
-            wait = wait.max(asked.min(config.backoff_max));
+        let mut wait = pause(self.after, failures, interval, config.backoff_max);
+        match self.after {
+            // Not a moment earlier than they said.
+            After::RateLimited(_) | After::BreakerOpen(_) => {}
+            _ => wait = wait.mul_f64(1.0 + config.jitter * (2.0 * rand::random::<f64>() - 1.0)),
         }
         if let Some(expires) = self.expires {
             let left = Duration::try_from(expires.duration_since(now)).unwrap_or_default();

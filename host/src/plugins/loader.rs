@@ -1,235 +1,220 @@
-//! From the watched directory to the registry: load, try, swap, keep a copy
-//! of what proved itself.
+//! From the watched directory to the registry: does what the steps of
+//! [`super::lifecycle`] ask for.
+//!
+//! What happens to one plugin happens in one order, and in tasks of its own:
+//! a slow or broken one delays no other, and an operator who goes away stops
+//! nothing half-way.
 
-use std::collections::HashMap;
-use std::path::PathBuf;
+mod effects;
+mod watch;
+
 use std::sync::Arc;
+use std::time::Duration;
 
-use tokio::sync::{Semaphore, mpsc};
-use tokio::task::JoinHandle;
-use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
-use super::call::{CallError, Host};
-use super::directory::{Directory, Event};
-use super::load::{Generation, LoadError, digest, load};
-use super::registry::{Registry, Verdict};
-use super::site::Sites;
-use super::validate::ExtractError;
+use super::call::{CallError, Hint, Host};
+use super::copies::{Copies, Notes};
+use super::decisions::{Decisions, Record};
+use super::directory::Signals;
+use super::lifecycle::{Act, Effect, Impossible, Input, Outcome};
+use super::load::{LoadError, digest, load};
+use super::outcome::ExtractError;
+use super::registry::{Loaded, Registry};
+use super::site::{Site, Sites};
 use crate::config;
 use crate::files;
 
-/// Loads what the directory brings; see the module's words.
+/// Loads what the directory brings; cheap to clone.
 #[derive(Clone, Debug)]
-pub struct Loader {
+pub struct Loader(Arc<Inner>);
+
+#[derive(Debug)]
+struct Inner {
     host: Host,
     registry: Registry,
     sites: Sites,
-    /// `cache_dir/plugins`: local disk, ours alone.
-    last_good: PathBuf,
-    max_file: u64,
-    /// Compiling takes a core: it must not take all of them.
-    compiling: Arc<Semaphore>,
+    copies: Copies,
+    /// One change of the copies after the other.
+    copying: tokio::sync::Mutex<()>,
+    decisions: Decisions,
+    deciding: tokio::sync::Mutex<()>,
+    signals: Arc<Signals>,
+    config: config::Plugins,
+    directory: std::path::PathBuf,
+    tasks: TaskTracker,
+}
+
+/// For files on a mount that may hang. What is known without them serves.
+const PATIENCE: Duration = Duration::from_secs(5);
+
+/// Why an upload was not taken.
+#[derive(Debug, thiserror::Error)]
+pub enum UploadError {
+    /// It would not load.
+    #[error(transparent)]
+    Refused(#[from] LoadError),
+    /// The plugins directory takes no files.
+    #[error("the plugins directory cannot be written to: {0}")]
+    Directory(std::io::Error),
 }
 
 impl Loader {
-    /// Nothing happens before [`Loader::run`].
-    pub fn new(host: Host, registry: Registry, sites: Sites, config: &config::Config) -> Self {
-        Self {
+    /// Nothing happens before [`Loader::watch`]. Its work is done in tasks of
+    /// `tasks`.
+    pub fn new(
+        host: Host,
+        registry: Registry,
+        sites: Sites,
+        config: &config::Config,
+        tasks: TaskTracker,
+    ) -> Self {
+        Self(Arc::new(Inner {
             host,
             registry,
             sites,
-            last_good: config.cache_dir.join("plugins"),
-            max_file: config.plugins.max_file.as_u64(),
-            compiling: Arc::new(Semaphore::new(2)),
-        }
+            copies: Copies::new(config),
+            copying: tokio::sync::Mutex::default(),
+            decisions: Decisions::new(config),
+            deciding: tokio::sync::Mutex::default(),
+            signals: Arc::default(),
+            config: config.plugins.clone(),
+            directory: config.plugins_dir(),
+            tasks,
+        }))
     }
 
-    /// Starts watching `dir`; the task returned loads until `stop`, in tasks
-    /// of `tasks`.
-    pub fn watch(
-        self,
-        dir: PathBuf,
-        config: &config::Plugins,
-        stop: CancellationToken,
-        tasks: TaskTracker,
-    ) -> std::io::Result<(Directory, impl Future<Output = ()> + Send + 'static)> {
-        let (sender, events) = mpsc::channel(4);
-        let (clock, metrics) = (self.host.clock.clone(), self.host.metrics.clone());
-        let directory = Directory::watch(dir, config, clock, metrics, sender)?;
-        let task = async move {
-            tokio::select! {
-                () = stop.cancelled() => {}
-                () = self.run(events, tasks) => {}
-            }
-        };
-        Ok((directory, task))
-    }
-
-    /// One task an event, so that a slow or broken plugin delays no other; the
-    /// events of one key one after the other.
-    async fn run(self, mut events: mpsc::Receiver<Event>, tasks: TaskTracker) {
-        let mut running: HashMap<String, JoinHandle<()>> = HashMap::new();
-        while let Some(event) = events.recv().await {
-            running.retain(|_, task| !task.is_finished());
-            let key = event.key().to_owned();
-            let (this, before) = (self.clone(), running.remove(&key));
-            let task = tasks.spawn(async move {
-                if let Some(before) = before {
-                    // However it ended: what comes now is newer.
-                    let _ = before.await;
-                }
-                this.handle(event).await;
-            });
-            running.insert(key, task);
-        }
-    }
-
-    async fn handle(&self, event: Event) {
-        match event {
-            Event::File { key, bytes, forced } => self.file(&key, bytes, forced).await,
-            Event::Unusable { file, why } => {
-                let key = file.strip_suffix(".wasm").unwrap_or(&file);
-                if key.parse::<config::Key>().is_ok() {
-                    self.ensure_last_good(key, None).await;
-                }
-                self.registry.refused(key, None, &LoadError::File(why));
-            }
-            Event::Gone { key } => {
-                self.registry.remove(&key);
-                let path = self.copy_of(&key);
-                // The operator took it away: it must not come back by itself.
-                let _ = tokio::task::spawn_blocking(move || std::fs::remove_file(path)).await;
-            }
-            Event::Started { found: true } => {}
-            // A mount that is not there yet: what was proven before serves.
-            Event::Started { found: false } => self.restore_missing().await,
-        }
-    }
-
-    async fn file(&self, key: &str, bytes: Arc<[u8]>, forced: bool) {
-        let digest = digest(&bytes);
-        if !self.registry.wants(key, &digest) && !forced {
-            return;
-        }
-        self.ensure_last_good(key, Some(&digest)).await;
-        // The very bytes that were proven before need neither probe nor
-        // probation: after a restart a site that is down must not unload them.
-        let proven = self.read_copy(key).await.is_some_and(|copy| copy == bytes);
-        let tried = if proven {
-            self.load(key, bytes.clone()).await
-        } else {
-            self.try_out(key, bytes.clone()).await
-        };
-        match tried {
-            Ok(generation) => {
-                self.registry.swap(generation, bytes, proven);
-            }
-            Err(error) => self.registry.refused(key, Some(digest), &error),
-        }
-    }
-
-    async fn load(&self, key: &str, bytes: Arc<[u8]>) -> Result<Generation, LoadError> {
-        // Never closed, so there is always a place in the end.
-        let _place = self.compiling.acquire().await;
-        load(&self.host, key, bytes).await
-    }
-
-    /// Loads and probes. Trouble of the site never holds a fix back; a fault
-    /// of the plugin does, and so does a changed layout where the version that
-    /// serves still finds it.
-    async fn try_out(&self, key: &str, bytes: Arc<[u8]>) -> Result<Generation, LoadError> {
-        let generation = self.load(key, bytes).await?;
-        for site in self
-            .sites
-            .of_plugin(key)
-            .into_iter()
-            .filter(|site| site.enabled)
-        {
-            let error = match generation.probe(&self.host, &site).await {
-                Ok(()) => continue,
-                Err(error) => error,
-            };
-            let holds_back = match &error {
-                CallError::Run(_) => true,
-                CallError::Guest(ExtractError::LayoutChanged(_)) => {
-                    match self.registry.current(key) {
-                        Some((old, _)) => old.probe(&self.host, &site).await.is_ok(),
-                        None => false,
-                    }
-                }
-                CallError::Guest(_) => false,
-            };
-            if holds_back {
-                return Err(LoadError::Probe {
-                    site: site.key.clone(),
-                    error,
-                });
-            }
-            tracing::info!(plugin = key, site = site.key, %error, "probe: the site's trouble, not the plugin's");
-        }
-        Ok(generation)
-    }
-
-    /// With nothing serving, the last version that proved itself serves before
-    /// another one is tried, so that there is something to fall back to.
-    async fn ensure_last_good(&self, key: &str, digest_of_new: Option<&str>) {
-        if self.registry.current(key).is_some() {
-            return;
-        }
-        let Some(bytes) = self.read_copy(key).await else {
-            return;
-        };
-        if digest_of_new == Some(digest(&bytes).as_str()) {
-            return;
-        }
-        match self.load(key, bytes.clone()).await {
-            // A file may have come meanwhile.
-            Ok(_) if self.registry.current(key).is_some() => {}
-            Ok(generation) => {
-                self.registry.swap(generation, bytes, true);
-            }
-            Err(error) => tracing::warn!(plugin = key, %error, "the last good copy cannot be used"),
-        }
-    }
-
-    async fn restore_missing(&self) {
-        let dir = self.last_good.clone();
-        let keys = tokio::task::spawn_blocking(move || {
-            let Ok(entries) = std::fs::read_dir(dir) else {
-                return Vec::new();
-            };
-            entries
-                .flatten()
-                .filter_map(|entry| entry.file_name().into_string().ok())
-                .filter_map(|name| name.strip_suffix(".wasm").map(str::to_owned))
-                .filter(|key| key.parse::<config::Key>().is_ok())
-                .take(256)
-                .collect()
+    /// Does what an operator wants, and returns when it is done.
+    pub async fn act(&self, key: &str, act: Act) -> Result<(), Impossible> {
+        let registry = &self.0.registry;
+        let generation = || registry.current(key).map(|(_, number)| number);
+        let before = generation();
+        let effects = registry.step(key, Input::Act(act), self.by_name(key))?;
+        let (this, driven) = (self.clone(), key.to_owned());
+        let task = self.0.tasks.spawn(async move {
+            this.drive(&driven, effects, None).await;
         });
-        for key in keys.await.unwrap_or_default() {
-            self.ensure_last_good(&key, None).await;
+        // It goes on by itself; a panic in it is logged there.
+        let _ = task.await;
+        if act == Act::Rollback && generation() == before {
+            // The copy was lost.
+            return Err(Impossible::NothingToRollBack);
         }
+        Ok(())
     }
 
-    /// An extraction ended: settles, rolls back, keeps the copy.
-    pub async fn report(&self, key: &str, number: u64, outcome: Result<usize, &CallError>) {
-        if let Verdict::Settled(bytes) = self.registry.report(key, number, outcome) {
-            let path = self.copy_of(key);
-            let written = tokio::task::spawn_blocking(move || files::write(&path, &bytes)).await;
-            if let Ok(Err(error)) = written {
-                tracing::warn!(plugin = key, %error, "no last-good copy could be written");
+    /// Puts a file into the plugins directory as `<key>.wasm`, if it loads.
+    pub async fn upload(&self, key: &str, bytes: Arc<[u8]>) -> Result<super::Info, UploadError> {
+        let generation = load(&self.0.host, key, bytes.clone()).await?;
+        let path = self.0.directory.join(format!("{key}.wasm"));
+        let written = blocking(move || files::write(&path, &bytes)).await;
+        written
+            .unwrap_or_else(|| Err(std::io::Error::other("the host is stopping")))
+            .map_err(UploadError::Directory)?;
+        self.0.signals.look_again(key, false);
+        Ok(generation.info)
+    }
+
+    /// An extraction of generation `number` ended; `Ok` carries how many
+    /// usable streams it brought. Settles, rolls back, keeps the copy.
+    pub async fn report(
+        &self,
+        site: &Arc<Site>,
+        hint: &Hint,
+        number: u64,
+        outcome: Result<usize, &CallError>,
+    ) {
+        let outcome = match outcome {
+            Ok(0) => Outcome::Answer,
+            Ok(_) => Outcome::Usable,
+            Err(CallError::Guest(ExtractError::LayoutChanged(at))) => {
+                Outcome::LayoutChanged(at.clone())
             }
+            Err(CallError::Guest(_)) => Outcome::Answer,
+            Err(CallError::Run(error)) => Outcome::Fault {
+                code: error.code(),
+                message: error.to_string(),
+            },
+        };
+        let key = &site.plugin;
+        let mut effects = self.step(key, Input::Reported { number, outcome });
+        let compare = effects
+            .iter()
+            .position(|effect| matches!(effect, Effect::Compare { .. }));
+        if let Some(Effect::Compare {
+            number,
+            old,
+            message,
+        }) = compare.map(|at| effects.remove(at))
+        {
+            let old = &old.handle.generation;
+            let found = old.extract(&self.0.host, site, hint).await;
+            effects.extend(self.step(
+                key,
+                Input::Compared {
+                    number,
+                    better: found.is_ok_and(|found| !found.streams.is_empty()),
+                    message: format!("{}: {message}; the version before finds it", site.key),
+                },
+            ));
         }
+        self.drive(key, effects, None).await;
     }
 
-    fn copy_of(&self, key: &str) -> PathBuf {
-        self.last_good.join(format!("{key}.wasm"))
+    /// For inputs that are never impossible: what is gone needs nothing.
+    fn step(&self, key: &str, input: Input<Loaded>) -> Vec<Effect<Loaded>> {
+        let by_name = self.by_name(key);
+        let stepped = self.0.registry.step(key, input, by_name);
+        stepped.unwrap_or_default()
     }
 
-    async fn read_copy(&self, key: &str) -> Option<Arc<[u8]>> {
-        let (path, max) = (self.copy_of(key), self.max_file);
-        let read = tokio::task::spawn_blocking(move || files::read(&path, max)).await;
-        Some(read.ok()?.ok()?.into())
+    /// Whether some site of this plugin has no grants of its own.
+    fn by_name(&self, key: &str) -> bool {
+        let sites = self.0.sites.of_plugin(key);
+        sites.is_empty() || sites.iter().any(|site| site.granted().is_empty())
     }
+
+    /// Begins a plugin's slot with what outlived the last start.
+    async fn open(&self, key: &str) {
+        if self.0.registry.knows(key) {
+            return;
+        }
+        if key.parse::<config::Key>().is_err() {
+            // A file's name that is none: shown, and nothing is known of it.
+            self.0
+                .registry
+                .adopt(key, Some(Record::default()), Notes::default());
+            return;
+        }
+        let (decisions, copies, name) = (
+            self.0.decisions.clone(),
+            self.0.copies.clone(),
+            key.to_owned(),
+        );
+        let read = blocking(move || decisions.read(&name));
+        let record = match tokio::time::timeout(PATIENCE, read).await {
+            Ok(Some(Ok(record))) => Some(record),
+            Ok(Some(Err(error))) => {
+                tracing::warn!(plugin = key, %error, "operators' decisions cannot be read");
+                None
+            }
+            Ok(None) | Err(_) => {
+                tracing::warn!(
+                    plugin = key,
+                    "operators' decisions cannot be read: no answer"
+                );
+                None
+            }
+        };
+        let name = key.to_owned();
+        let notes = blocking(move || copies.notes(&name)).await;
+        self.0
+            .registry
+            .adopt(key, record, notes.unwrap_or_default());
+    }
+}
+
+/// `None`: it panicked, or the runtime ends.
+async fn blocking<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) -> Option<T> {
+    tokio::task::spawn_blocking(work).await.ok()
 }

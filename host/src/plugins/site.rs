@@ -3,10 +3,10 @@
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use arc_swap::ArcSwap;
+use arc_swap::{ArcSwap, ArcSwapOption};
 use http::HeaderMap;
 use url::Url;
 
@@ -94,13 +94,19 @@ impl Site {
         self.secrets.values().map(config::Secret::reveal)
     }
 
+    /// What the operator granted it by name, as texts.
+    pub fn granted(&self) -> Vec<String> {
+        self.granted.iter().map(ToString::to_string).collect()
+    }
+
     /// Whether this site's plugin may fetch `url`: what the plugin asks for
     /// intersected with what the operator grants. With nothing granted by
-    /// name, what was asked for by name is granted (`grants = "declared"`).
+    /// name, what was asked for by name is granted: all of it under
+    /// `grants = "declared"`, what was approved of it under `"explicit"`.
     pub(super) fn grants(&self, asked: &Asked, url: &Url) -> bool {
         let by_name = asked.hosts.iter().any(|host| host.matches(url));
         if self.granted.is_empty() {
-            by_name
+            by_name && asked.may_name(url)
         } else {
             (asked.any || by_name) && self.granted.iter().any(|host| host.matches(url))
         }
@@ -108,15 +114,28 @@ impl Site {
 }
 
 /// The hosts that a plugin asks for.
-#[derive(Clone, Debug, Default)]
+#[derive(Debug, Default)]
 pub(super) struct Asked {
     /// `*`: whatever the operator's site file grants.
     pub(super) any: bool,
     /// By name.
     pub(super) hosts: Vec<HostPattern>,
+    /// Under explicit grants: which hosts count by name alone.
+    approved: ArcSwapOption<Vec<HostPattern>>,
 }
 
 impl Asked {
+    /// Only what is in `approved` counts by name from now on.
+    pub(super) fn limit(&self, approved: Vec<HostPattern>) {
+        self.approved.store(Some(Arc::new(approved)));
+    }
+
+    fn may_name(&self, url: &Url) -> bool {
+        let approved = self.approved.load();
+        let listed = |approved: &Arc<Vec<HostPattern>>| approved.iter().any(|h| h.matches(url));
+        approved.as_ref().is_none_or(listed)
+    }
+
     /// `Err` names the text that is not a pattern.
     pub(super) fn parse(texts: &[String]) -> Result<Self, String> {
         let mut asked = Self::default();
@@ -152,6 +171,8 @@ struct Inner {
     state_dir: PathBuf,
     net: Net,
     current: ArcSwap<Current>,
+    /// One reload at a time, so that no site is made twice.
+    reloading: Mutex<()>,
 }
 
 #[derive(Debug, Default)]
@@ -169,6 +190,7 @@ impl Sites {
             state_dir: data_dir.join("state"),
             net,
             current: ArcSwap::default(),
+            reloading: Mutex::default(),
         }))
     }
 
@@ -177,6 +199,8 @@ impl Sites {
     /// and state; a broken or vanished directory changes nothing. Returns
     /// whether anything changed. Reads files: call it off the runtime.
     pub fn reload(&self, plugins: &[String]) -> bool {
+        let reloading = self.0.reloading.lock();
+        let _one = reloading.unwrap_or_else(PoisonError::into_inner);
         let before = self.0.current.load_full();
         let (mut files, problems) = config::load_sites(&self.0.dir);
         let mut errors: BTreeMap<String, String> = problems

@@ -144,11 +144,8 @@ fn values_that_mean_nothing_are_named() {
         "\"all\"",
         "neither \"loopback\" nor \"open\"",
     );
-    check(
-        "plugins.grants",
-        "\"explicit\"",
-        "not available in this version",
-    );
+    check("plugins.grants", "\"explicit\"", "");
+    check("plugins.grants", "\"none\"", "neither");
     check(
         "redis.url",
         "\"redis://h\"",

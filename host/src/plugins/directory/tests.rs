@@ -1,34 +1,55 @@
-//! What a poll makes of a directory, one poll at a time.
+//! What a poll makes of a directory, one poll at a time: on the real file
+//! system, and on one that hangs and lies.
 
-use std::time::Duration;
+use std::io;
+use std::os::unix::ffi::OsStringExt;
+use std::sync::mpsc;
 
+use super::disk::Stamp;
 use super::*;
 
-struct World {
+const POLL: Duration = Duration::from_millis(50);
+
+struct World<D> {
     dir: tempfile::TempDir,
-    poller: Poller,
+    poller: Poller<D>,
     events: tokio::sync::mpsc::Receiver<Event>,
+    metrics: Metrics,
 }
 
-impl World {
-    fn new() -> Self {
-        let dir = tempfile::tempdir().expect("tempdir");
-        let text =
-            "[plugins]\npoll = \"50ms\"\nsettle = \"5ms\"\nmax_file = \"1KiB\"\nmax_files = 3";
-        let config = config::Config::from_toml(text, dir.path())
-            .expect("configuration")
-            .config;
-        let (sender, events) = tokio::sync::mpsc::channel(64);
-        let (path, clock) = (dir.path().join("plugins"), Clock::system());
-        std::fs::create_dir(&path).expect("made");
-        let poller = Poller::new(path, &config.plugins, clock, Metrics::new(), sender);
-        Self {
-            dir,
-            poller,
-            events,
-        }
-    }
+fn world() -> World<Folder> {
+    with(Folder::new)
+}
 
+fn with<D: Disk>(disk: impl FnOnce(PathBuf) -> D) -> World<D> {
+    let dir = tempfile::tempdir().expect("tempdir");
+    let text = "[plugins]\npoll = \"50ms\"\nsettle = \"5ms\"\nmax_file = \"1KiB\"\nmax_files = 3";
+    let config = config::Config::from_toml(text, dir.path())
+        .expect("configuration")
+        .config;
+    let (sender, events) = tokio::sync::mpsc::channel(64);
+    let (path, clock, metrics) = (dir.path().join("plugins"), Clock::system(), Metrics::new());
+    std::fs::create_dir(&path).expect("made");
+    let parts = (clock, metrics.clone());
+    let poller = Poller::new(disk(path.clone()), path, &config.plugins, parts, sender);
+    World {
+        dir,
+        poller,
+        events,
+        metrics,
+    }
+}
+
+fn word(event: Event) -> String {
+    match event {
+        Event::File { key, bytes, .. } => format!("{key}={}", String::from_utf8_lossy(&bytes)),
+        Event::Unusable { key, .. } => format!("!{key}"),
+        Event::Gone { key } => format!("-{key}"),
+        Event::Started { .. } => "started".into(),
+    }
+}
+
+impl<D: Disk> World<D> {
     fn path(&self, name: &str) -> PathBuf {
         self.dir.path().join("plugins").join(name)
     }
@@ -42,63 +63,163 @@ impl World {
         self.poller.poll().expect("somebody listens");
         let mut seen = Vec::new();
         while let Ok(event) = self.events.try_recv() {
-            seen.push(match event {
-                Event::File { key, bytes, .. } => {
-                    format!("{key}={}", String::from_utf8_lossy(&bytes))
-                }
-                Event::Unusable { file, .. } => format!("!{file}"),
-                Event::Gone { key } => format!("-{key}"),
-                Event::Started { .. } => "started".into(),
-            });
+            seen.push(word(event));
         }
         seen
+    }
+
+    fn error(&self) -> Option<String> {
+        self.poller.status.lock().expect("lock").error.clone()
     }
 }
 
 #[test]
 fn each_change_is_handed_on_once() {
-    let mut world = World::new();
+    let mut world = world();
     world.write("a.wasm", b"1");
     world.write("note.txt", b"x");
     world.write(".hidden.wasm", b"x");
     assert_eq!(world.poll(), ["a=1"]);
     assert!(world.poll().is_empty(), "unchanged");
+    let modified = |path: &PathBuf| path.metadata().and_then(|meta| meta.modified());
+    let set_back = |path: &PathBuf, time| {
+        let file = std::fs::File::options().write(true).open(path);
+        let set = file.and_then(|file| file.set_modified(time));
+        set.expect("set");
+    };
     // Renamed over, with the size and the time of the old one.
-    let modified = world
-        .path("a.wasm")
-        .metadata()
-        .and_then(|meta| meta.modified())
-        .expect("time");
+    let time = modified(&world.path("a.wasm")).expect("time");
     world.write("new", b"2");
-    let file = std::fs::File::options()
-        .write(true)
-        .open(world.path("new"))
-        .expect("opened");
-    file.set_modified(modified).expect("set");
+    set_back(&world.path("new"), time);
     std::fs::rename(world.path("new"), world.path("a.wasm")).expect("renamed");
     assert_eq!(world.poll(), ["a=2"]);
     // Overwritten in place.
     world.write("a.wasm", b"3");
     assert_eq!(world.poll(), ["a=3"]);
-    world.poller.forced = true;
-    assert_eq!(world.poll(), ["a=3"], "an operator asked");
+    // Overwritten in place, and the time set back.
+    std::thread::sleep(Duration::from_millis(20));
+    world.write("a.wasm", b"4");
+    set_back(&world.path("a.wasm"), time);
+    assert_eq!(world.poll(), ["a=4"]);
+    let mut asked = signals::Asked::default();
+    asked.reload = true;
+    world.poller.ask(std::mem::take(&mut asked));
+    assert_eq!(world.poll(), ["a=4"], "an operator asked");
+    world.write("b.wasm", b"1");
+    world.poll();
+    asked.again.insert("b.wasm".into(), false);
+    world.poller.ask(asked);
+    assert_eq!(world.poll(), ["b=1"], "one file alone");
 }
 
 #[test]
-fn what_is_no_plugin_file_is_told_and_never_followed() {
-    let mut world = World::new();
-    world.write("x.wasm.wasm", b"1");
-    world.write("big.wasm", &[0; 2000]);
-    std::os::unix::fs::symlink("/etc/passwd", world.path("link.wasm")).expect("linked");
-    let mut seen = world.poll();
-    seen.sort();
-    assert_eq!(seen, ["!big.wasm", "!link.wasm", "!x.wasm.wasm"]);
-    assert!(world.poll().is_empty(), "told once");
+fn a_file_is_handed_on_when_it_is_whole() {
+    let mut world = world();
+    // Zero length is a content, too, and being filled is a change.
+    world.write("a.wasm", b"");
+    assert_eq!(world.poll(), ["a="]);
+    world.write("a.wasm", b"whole");
+    assert_eq!(world.poll(), ["a=whole"]);
+    // A slow copy: it grows at every look.
+    let path = world.path("slow.wasm");
+    let writing = std::thread::spawn(move || {
+        use std::io::Write;
+        let mut file = std::fs::File::create(path).expect("made");
+        for _ in 0..60 {
+            file.write_all(b"x").expect("written");
+            std::thread::sleep(Duration::from_millis(2));
+        }
+    });
+    let mut seen = Vec::new();
+    while !writing.is_finished() {
+        seen.extend(world.poll());
+    }
+    writing.join().expect("written");
+    seen.extend(world.poll());
+    let whole = format!("slow={}", "x".repeat(60));
+    assert_eq!(seen.last(), Some(&whole), "{seen:?}");
+}
+
+#[test]
+fn what_is_no_plugin_file_is_told_once_and_never_followed() {
+    let cases: [(&str, fn(&PathBuf)); 6] = [
+        ("link", |path| {
+            std::os::unix::fs::symlink("/etc/passwd", path).expect("linked");
+        }),
+        ("pipe", |path| {
+            let mode = rustix::fs::Mode::RUSR | rustix::fs::Mode::WUSR;
+            rustix::fs::mkfifoat(rustix::fs::CWD, path, mode).expect("made");
+        }),
+        ("to-pipe", |path| {
+            std::os::unix::fs::symlink("pipe.wasm", path).expect("linked");
+        }),
+        ("folder", |path| std::fs::create_dir(path).expect("made")),
+        ("socket", |path| {
+            std::os::unix::net::UnixListener::bind(path).expect("bound");
+        }),
+        ("big", |path| {
+            std::fs::write(path, [0; 2000]).expect("written")
+        }),
+    ];
+    for (name, make) in cases {
+        let mut world = world();
+        make(&world.path(&format!("{name}.wasm")));
+        assert_eq!(world.poll(), [format!("!{name}")]);
+        assert!(world.poll().is_empty(), "{name}: told once");
+    }
+    // A device, where the test may make one.
+    let mut world = world();
+    let device = rustix::fs::makedev(1, 3);
+    let made = rustix::fs::mknodat(
+        rustix::fs::CWD,
+        world.path("null.wasm"),
+        rustix::fs::FileType::CharacterDevice,
+        rustix::fs::Mode::RUSR,
+        device,
+    );
+    if made.is_ok() {
+        assert_eq!(world.poll(), ["!null"]);
+    }
+    // A hard link is a file: what it says counts, and its changes, too.
+    let mut world = self::world();
+    world.write("note.txt", b"1");
+    std::fs::hard_link(world.path("note.txt"), world.path("hard.wasm")).expect("linked");
+    assert_eq!(world.poll(), ["hard=1"]);
+    world.write("note.txt", b"22");
+    assert_eq!(world.poll(), ["hard=22"]);
+}
+
+#[test]
+fn a_name_that_is_none_is_shown_and_looks_like_no_other() {
+    let long = format!("{}.wasm", "x".repeat(250));
+    for (name, shown) in [
+        (b"a\nb.wasm".to_vec(), "!a\\nb".to_owned()),
+        (b"a\n.wasm".to_vec(), "!a\\n".to_owned()),
+        (b"\x1b[31m.wasm".to_vec(), "!\\u{1b}[31m".to_owned()),
+        (b"Upper.wasm".to_vec(), "!Upper".to_owned()),
+        (b"x.wasm.wasm".to_vec(), "!x.wasm".to_owned()),
+        (b"-x.wasm".to_vec(), "!-x".to_owned()),
+        (b"\xff\xfe.wasm".to_vec(), "!\u{fffd}\u{fffd}".to_owned()),
+        (long.into_bytes(), format!("!{}", "x".repeat(80))),
+    ] {
+        let mut world = world();
+        let name = std::ffi::OsString::from_vec(name);
+        std::fs::write(world.dir.path().join("plugins").join(&name), b"1").expect("written");
+        world.write("a.wasm", b"1");
+        let mut seen = world.poll();
+        seen.sort();
+        assert_eq!(seen, [shown.clone(), "a=1".into()], "{name:?}");
+        assert!(world.poll().is_empty(), "told once: {name:?}");
+        std::fs::remove_file(world.dir.path().join("plugins").join(&name)).expect("removed");
+        world.poll();
+        std::thread::sleep(POLL + Duration::from_millis(10));
+        assert_eq!(world.poll(), [shown.replacen('!', "-", 1)], "{name:?}");
+    }
 }
 
 #[test]
 fn a_file_is_gone_after_an_interval_and_an_empty_directory_never() {
-    let mut world = World::new();
+    let mut world = world();
     world.write("a.wasm", b"1");
     world.write("b.wasm", b"1");
     assert_eq!(world.poll().len(), 2);
@@ -107,29 +228,199 @@ fn a_file_is_gone_after_an_interval_and_an_empty_directory_never() {
         world.poll().is_empty() && world.poll().is_empty(),
         "polls at once are one poll"
     );
-    std::thread::sleep(Duration::from_millis(60));
+    std::thread::sleep(POLL + Duration::from_millis(10));
     assert_eq!(world.poll(), ["-a"]);
     std::fs::remove_file(world.path("b.wasm")).expect("removed");
     world.poll();
-    std::thread::sleep(Duration::from_millis(60));
+    std::thread::sleep(POLL + Duration::from_millis(10));
     assert!(
         world.poll().is_empty(),
         "the last one is a mount that went away"
     );
-    assert!(world.poller.status.lock().expect("lock").error.is_some());
+    assert!(world.error().is_some());
 }
 
 #[test]
-fn beyond_the_count_nothing_is_forgotten() {
-    let mut world = World::new();
-    for name in ["a.wasm", "b.wasm", "c.wasm"] {
-        world.write(name, b"1");
+fn a_flood_of_files_hides_none_that_is_known() {
+    let mut world = world();
+    world.write("zz.wasm", b"1");
+    assert_eq!(world.poll(), ["zz=1"]);
+    for n in 0..10_000 {
+        world.write(&format!("f{n}.wasm"), b"x");
     }
-    assert_eq!(world.poll().len(), 3);
-    world.write("d.wasm", b"1");
-    for _ in 0..3 {
-        assert!(world.poll().iter().all(|event| !event.starts_with('-')));
-        std::thread::sleep(Duration::from_millis(60));
+    assert_eq!(world.poll().len(), 2, "as many as plugins.max_files");
+    world.write("zz.wasm", b"2");
+    assert_eq!(world.poll(), ["zz=2"]);
+    assert!(world.metrics.limit_hits("plugins.max_files") > 0);
+    std::fs::remove_file(world.path("f0.wasm")).expect("removed");
+    std::thread::sleep(POLL + Duration::from_millis(10));
+    let seen = world.poll();
+    assert!(seen.iter().all(|word| !word.starts_with('-')), "{seen:?}");
+}
+
+#[test]
+fn another_directory_in_its_place_is_read_and_none_changes_nothing() {
+    let mut world = world();
+    world.write("a.wasm", b"1");
+    assert_eq!(world.poll(), ["a=1"]);
+    let (path, away) = (world.path(""), world.dir.path().join("away"));
+    std::fs::rename(&path, &away).expect("renamed");
+    assert!(world.poll().is_empty());
+    assert!(world.error().is_some(), "it is not there");
+    std::fs::create_dir(&path).expect("made");
+    world.write("a.wasm", b"2");
+    // What lies in the old one is no longer looked at.
+    std::fs::write(away.join("b.wasm"), b"1").expect("written");
+    assert_eq!(world.poll(), ["a=2"]);
+    assert_eq!(world.error(), None);
+    // One that may only be read is read.
+    let read_only = std::os::unix::fs::PermissionsExt::from_mode(0o555);
+    std::fs::set_permissions(&path, read_only).expect("set");
+    assert!(world.poll().is_empty() && world.error().is_none());
+    let all = std::os::unix::fs::PermissionsExt::from_mode(0o755);
+    std::fs::set_permissions(&path, all).expect("set");
+}
+
+/// A mount in trouble: each call takes the next of what is scripted.
+struct Mount {
+    inner: Folder,
+    trouble: mpsc::Receiver<Trouble>,
+}
+
+enum Trouble {
+    None,
+    Listing(rustix::io::Errno),
+    Reading(rustix::io::Errno),
+    /// Until the other end is dropped.
+    Hang(mpsc::Receiver<()>),
+    /// The file looks as it did although it changed.
+    Stamp(Stamp),
+}
+
+impl Mount {
+    fn next(&mut self) -> Trouble {
+        self.trouble.try_recv().unwrap_or(Trouble::None)
     }
-    assert!(world.poller.metrics.limit_hits("plugins.max_files") > 0);
+}
+
+/// What the whole of one poll gets.
+struct Scripted {
+    mount: Mount,
+    now: Trouble,
+}
+
+impl Disk for Scripted {
+    fn names(&mut self, most: usize) -> io::Result<(std::collections::BTreeSet<String>, bool)> {
+        self.now = self.mount.next();
+        match &self.now {
+            Trouble::Listing(errno) => return Err((*errno).into()),
+            Trouble::Hang(until) => drop(until.recv()),
+            _ => {}
+        }
+        self.mount.inner.names(most)
+    }
+
+    fn look(&mut self, name: &str) -> io::Result<Stamp> {
+        match &self.now {
+            Trouble::Stamp(stamp) => Ok(*stamp),
+            _ => self.mount.inner.look(name),
+        }
+    }
+
+    fn read(&mut self, name: &str, stamp: Stamp, max: u64) -> io::Result<Option<Vec<u8>>> {
+        match &self.now {
+            Trouble::Reading(errno) => Err((*errno).into()),
+            Trouble::Stamp(_) => {
+                let real = self.mount.inner.look(name)?;
+                self.mount.inner.read(name, real, max)
+            }
+            _ => self.mount.inner.read(name, stamp, max),
+        }
+    }
+
+    fn moved(&mut self) -> bool {
+        self.mount.inner.moved()
+    }
+}
+
+fn mounted() -> (World<Scripted>, mpsc::Sender<Trouble>) {
+    let (sender, trouble) = mpsc::channel();
+    let world = with(|path| Scripted {
+        mount: Mount {
+            inner: Folder::new(path),
+            trouble,
+        },
+        now: Trouble::None,
+    });
+    (world, sender)
+}
+
+#[test]
+fn a_mount_in_trouble_keeps_everything_and_what_was_missed_comes_later() {
+    use rustix::io::Errno;
+    let (mut world, trouble) = mounted();
+    let now = |trouble_now| trouble.send(trouble_now).expect("taken");
+    world.write("a.wasm", b"1");
+    assert_eq!(world.poll(), ["a=1"]);
+    for errno in [Errno::STALE, Errno::IO, Errno::NOTCONN] {
+        now(Trouble::Listing(errno));
+        assert!(world.poll().is_empty());
+        assert!(world.error().is_some());
+        std::thread::sleep(POLL);
+    }
+    assert!(world.poll().is_empty());
+    assert_eq!(world.error(), None);
+    for (content, errno) in [("2", Errno::STALE), ("3", Errno::IO)] {
+        world.write("a.wasm", content.as_bytes());
+        now(Trouble::Reading(errno));
+        assert!(world.poll().is_empty(), "not the file's fault");
+        assert_eq!(world.poll(), [format!("a={content}")]);
+    }
+}
+
+#[test]
+fn a_file_that_looks_the_same_is_read_once_more() {
+    let (mut world, trouble) = mounted();
+    world.poller.coarse = Duration::from_millis(30);
+    world.write("a.wasm", b"1");
+    assert_eq!(world.poll(), ["a=1"]);
+    let known = world.path("a.wasm").metadata().expect("looked at");
+    let stamp = Stamp::from(&known);
+    // Overwritten within one tick of the file system's clock.
+    world.write("a.wasm", b"2");
+    std::thread::sleep(Duration::from_millis(40));
+    trouble.send(Trouble::Stamp(stamp)).expect("taken");
+    assert_eq!(world.poll(), ["a=2"]);
+}
+
+#[test]
+fn a_mount_that_hangs_holds_nobody_but_the_poller_and_is_seen() {
+    let (world, trouble) = mounted();
+    world.write("a.wasm", b"1");
+    let (release, hang) = mpsc::channel();
+    trouble.send(Trouble::Hang(hang)).expect("taken");
+    let World {
+        dir,
+        poller,
+        mut events,
+        ..
+    } = world;
+    let patience = Duration::from_millis(100);
+    let directory = Directory::start(poller, Arc::default(), patience).expect("a thread");
+    std::thread::sleep(2 * patience);
+    let error = directory.status().error.expect("it is seen");
+    assert!(error.contains("does not answer since"), "{error}");
+    // Nothing else waits for it.
+    let asked = std::time::Instant::now();
+    directory.reload();
+    directory.signals.look_again("a", true);
+    assert!(directory.status().checked_at.is_none());
+    assert!(asked.elapsed() < patience);
+    assert!(events.try_recv().is_err());
+    drop(release);
+    let first = events.blocking_recv().map(word);
+    assert_eq!(first.as_deref(), Some("a=1"), "it goes on by itself");
+    std::thread::sleep(patience);
+    assert_eq!(directory.status().error, None);
+    drop((directory, dir));
 }

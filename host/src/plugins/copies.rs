@@ -1,0 +1,151 @@
+//! Copies of plugins that proved themselves, on local disk: the last good
+//! version of each, the one before it, and what is known of them.
+//!
+//! `cache_dir/plugins/<key>.wasm`, `<key>.previous.wasm` and `<key>.json`. Two
+//! files a plugin, so bounded by `plugins.max_files` and `max_file`. Whatever
+//! is wrong with a copy means that there is none. Blocking.
+
+use std::fs;
+use std::io;
+use std::path::PathBuf;
+
+use serde::{Deserialize, Serialize};
+
+use super::lifecycle::{Kept, Quarantined};
+use crate::config;
+use crate::files;
+
+/// What goes with the copies.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub(super) struct Notes {
+    #[serde(default)]
+    pub(super) previous: Option<Kept>,
+    #[serde(default)]
+    pub(super) quarantined: Option<Quarantined>,
+}
+
+#[derive(Clone, Debug)]
+pub(super) struct Copies {
+    dir: PathBuf,
+    max_file: u64,
+    max_files: usize,
+}
+
+const MAX_NOTES: u64 = 64 << 10;
+
+impl Copies {
+    pub(super) fn new(config: &config::Config) -> Self {
+        Self {
+            dir: config.cache_dir.join("plugins"),
+            max_file: config.plugins.max_file.as_u64(),
+            max_files: config.plugins.max_files,
+        }
+    }
+
+    /// Keys of which there is a good copy.
+    pub(super) fn keys(&self) -> Vec<String> {
+        let Ok(entries) = fs::read_dir(&self.dir) else {
+            return Vec::new();
+        };
+        entries
+            .flatten()
+            .filter_map(|entry| entry.file_name().into_string().ok())
+            .filter_map(|name| name.strip_suffix(".wasm").map(str::to_owned))
+            .filter(|key| key.parse::<config::Key>().is_ok())
+            .take(self.max_files)
+            .collect()
+    }
+
+    pub(super) fn good(&self, key: &str) -> Option<Vec<u8>> {
+        files::read(&self.path(key, "wasm"), self.max_file).ok()
+    }
+
+    pub(super) fn previous(&self, key: &str) -> Option<Vec<u8>> {
+        files::read(&self.path(key, "previous.wasm"), self.max_file).ok()
+    }
+
+    /// `bytes` are the good copy from now on; another one that was becomes the
+    /// previous. At every moment there is a good one.
+    pub(super) fn keep(&self, key: &str, bytes: &[u8]) -> io::Result<()> {
+        let (good, previous) = (self.path(key, "wasm"), self.path(key, "previous.wasm"));
+        match self.good(key) {
+            Some(old) if old == bytes => return Ok(()),
+            Some(old) => files::write(&previous, &old)?,
+            None => {}
+        }
+        files::write(&good, bytes)
+    }
+
+    /// The previous copy is the good one again.
+    pub(super) fn keep_previous(&self, key: &str) -> io::Result<()> {
+        fs::rename(self.path(key, "previous.wasm"), self.path(key, "wasm"))
+    }
+
+    pub(super) fn forget(&self, key: &str) {
+        for what in ["wasm", "previous.wasm", "json"] {
+            // It may never have been there.
+            let _ = fs::remove_file(self.path(key, what));
+        }
+    }
+
+    /// Without a copy to go back to, notes about copies mean nothing.
+    pub(super) fn notes(&self, key: &str) -> Notes {
+        if !self.path(key, "wasm").exists() {
+            return Notes::default();
+        }
+        let read = files::read(&self.path(key, "json"), MAX_NOTES);
+        let notes = read
+            .ok()
+            .and_then(|text| serde_json::from_slice(&text).ok());
+        notes.unwrap_or_default()
+    }
+
+    pub(super) fn write_notes(&self, key: &str, notes: &Notes) -> io::Result<()> {
+        if *notes == self.notes(key) {
+            return Ok(());
+        }
+        files::write(&self.path(key, "json"), &serde_json::to_vec(notes)?)
+    }
+
+    fn path(&self, key: &str, what: &str) -> PathBuf {
+        self.dir.join(format!("{key}.{what}"))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_version_before_is_kept_and_comes_back() {
+        let dir = tempfile::tempdir().expect("tempdir");
+        let copies = Copies {
+            dir: dir.path().join("plugins"),
+            max_file: 100,
+            max_files: 8,
+        };
+        copies.keep("a", b"1").expect("kept");
+        assert_eq!(copies.previous("a"), None);
+        copies.keep("a", b"2").expect("kept");
+        copies.keep("a", b"2").expect("the same again");
+        assert_eq!(copies.previous("a").as_deref(), Some(&b"1"[..]));
+        let notes = Notes {
+            previous: Some(Kept {
+                digest: "d1".into(),
+                version: "1".into(),
+            }),
+            quarantined: None,
+        };
+        copies.write_notes("a", &notes).expect("written");
+        assert_eq!(copies.notes("a"), notes);
+        assert_eq!(copies.keys(), ["a"]);
+        copies.keep_previous("a").expect("back");
+        assert_eq!(copies.good("a").as_deref(), Some(&b"1"[..]));
+        assert_eq!(copies.previous("a"), None);
+        copies.forget("a");
+        assert_eq!(
+            (copies.good("a"), copies.notes("a")),
+            (None, Notes::default())
+        );
+    }
+}

@@ -1,0 +1,323 @@
+//! What a poll makes of a directory.
+//!
+//! A changed file is read once it looks the same twice, `plugins.settle`
+//! apart. What was handed on is read once more a little later: on a file
+//! system whose times are coarse, a file overwritten at once looks the same.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, Instant};
+
+use super::disk::{Disk, Stamp, is_the_files};
+use super::signals::Asked;
+use super::{DirectoryStatus, EXTENSION, Event};
+use crate::clock::Clock;
+use crate::config;
+use crate::metrics::Metrics;
+use crate::plugins::load::digest;
+use crate::plugins::text::clean;
+
+/// The coarsest times of a file system that is in use (FAT), and some.
+const COARSE: Duration = Duration::from_secs(3);
+/// Names looked through for those that are known; more are another purpose.
+const NAMES: usize = 65_536;
+
+pub(super) struct Poller<D> {
+    disk: D,
+    path: PathBuf,
+    config: config::Plugins,
+    pub(super) clock: Clock,
+    metrics: Metrics,
+    pub(super) status: Arc<Mutex<DirectoryStatus>>,
+    events: tokio::sync::mpsc::Sender<Event>,
+    pub(super) coarse: Duration,
+    /// What was last handed on, by file name.
+    known: BTreeMap<String, Known>,
+    /// Since when files are not there.
+    missed: BTreeMap<String, Instant>,
+    /// Wishes stay until a poll could do them. Of every file:
+    all_again: bool,
+    /// Of single files; `true`: an operator's.
+    again: BTreeMap<String, bool>,
+}
+
+struct Known {
+    stamp: Stamp,
+    digest: Option<String>,
+    /// When it is read once more.
+    doubted: Option<Instant>,
+}
+
+/// The entries that are looked at.
+struct Listing {
+    files: BTreeMap<String, Stamp>,
+    /// Not everything was: what is not in it is not known to be gone.
+    cut: bool,
+}
+
+impl<D: Disk> Poller<D> {
+    pub(super) fn new(
+        disk: D,
+        path: PathBuf,
+        config: &config::Plugins,
+        (clock, metrics): (Clock, Metrics),
+        events: tokio::sync::mpsc::Sender<Event>,
+    ) -> Self {
+        let status = DirectoryStatus {
+            path: path.clone(),
+            error: None,
+            checked_at: None,
+            busy_since: None,
+        };
+        Self {
+            disk,
+            path,
+            config: config.clone(),
+            clock,
+            metrics,
+            status: Arc::new(Mutex::new(status)),
+            events,
+            coarse: COARSE,
+            known: BTreeMap::new(),
+            missed: BTreeMap::new(),
+            all_again: false,
+            again: BTreeMap::new(),
+        }
+    }
+
+    pub(super) fn interval(&self) -> Duration {
+        self.config.poll
+    }
+
+    pub(super) fn path(&self) -> &Path {
+        &self.path
+    }
+
+    pub(super) fn ask(&mut self, asked: Asked) {
+        self.all_again |= asked.reload;
+        for (name, forced) in asked.again {
+            *self.again.entry(name).or_default() |= forced;
+        }
+    }
+
+    /// The first poll is through.
+    pub(super) fn started(&self) -> Option<()> {
+        let found = !self.known.is_empty();
+        self.events.blocking_send(Event::Started { found }).ok()
+    }
+
+    /// `None`: nobody listens any more. `true`: the path leads elsewhere now.
+    pub(super) fn poll(&mut self) -> Option<bool> {
+        let now = self.clock.now();
+        self.status(|status| status.busy_since = Some(now));
+        let listing = self.list();
+        let error = match &listing {
+            Err(error) => Some(error.to_string()),
+            Ok(listing) if listing.files.is_empty() && !self.known.is_empty() => {
+                Some("it is empty, as when a mount is gone: what was loaded stays".to_owned())
+            }
+            Ok(_) => None,
+        };
+        let usable = error.is_none();
+        self.say(&error);
+        let done = match listing {
+            Ok(listing) if usable => self.compare(&listing),
+            _ => Some(()),
+        };
+        let now = self.clock.now();
+        self.status(|status| {
+            status.error = error;
+            status.checked_at = Some(now);
+            status.busy_since = None;
+        });
+        done.map(|()| self.disk.moved())
+    }
+
+    fn compare(&mut self, listing: &Listing) -> Option<()> {
+        let all_again = std::mem::take(&mut self.all_again);
+        let mut again = std::mem::take(&mut self.again);
+        let mut changed = Vec::new();
+        for (name, stamp) in &listing.files {
+            let asked = again.remove(name);
+            let forced = all_again || asked == Some(true);
+            let known = self.known.get(name).map(|known| known.stamp);
+            if forced || asked.is_some() || known != Some(*stamp) {
+                changed.push((name, *stamp, forced));
+            }
+        }
+        if !changed.is_empty() {
+            std::thread::sleep(self.config.settle);
+        }
+        for (name, stamp, forced) in changed {
+            self.hand_on(name, stamp, forced)?;
+        }
+        self.doubt(&listing.files)?;
+        if listing.cut {
+            Some(())
+        } else {
+            self.forget(&listing.files)
+        }
+    }
+
+    /// The entries in question, at most `plugins.max_files`: those that are
+    /// known first, so that a flood of names hides none of them.
+    fn list(&mut self) -> std::io::Result<Listing> {
+        let (names, cut) = self.disk.names(NAMES)?;
+        let most = self.config.max_files;
+        if names.len() > most {
+            self.metrics.limit("plugins.max_files");
+            tracing::warn!(limit = most, "more files than plugins.max_files");
+        }
+        let known: BTreeSet<&String> = self.known.keys().filter(|n| names.contains(*n)).collect();
+        let fresh = names.iter().filter(|name| !known.contains(name));
+        let looked_at = known.iter().copied().chain(fresh).take(most);
+        let mut files = BTreeMap::new();
+        for name in looked_at {
+            match self.disk.look(name) {
+                Ok(stamp) => drop(files.insert(name.clone(), stamp)),
+                // Gone between the two looks, or a name that is none.
+                Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
+                    if name.contains(char::REPLACEMENT_CHARACTER) {
+                        files.insert(name.clone(), Stamp::none());
+                    }
+                }
+                // The mount's: nothing of this poll counts.
+                Err(error) => return Err(error),
+            }
+        }
+        Ok(Listing {
+            files,
+            cut: cut || names.len() > most,
+        })
+    }
+
+    fn hand_on(&mut self, name: &str, stamp: Stamp, forced: bool) -> Option<()> {
+        let key = key_of(name);
+        let read = if key.parse::<config::Key>().is_err() {
+            Err("the name must be [a-z0-9][a-z0-9-]{0,62}.wasm".to_owned())
+        } else if !stamp.regular {
+            Err("not a regular file".to_owned())
+        } else {
+            match self.disk.read(name, stamp, self.config.max_file.as_u64()) {
+                Ok(Some(bytes)) => Ok(bytes),
+                // Still being written: the next poll looks again, and an
+                // operator's wish stays.
+                Ok(None) => return self.later(name, forced),
+                Err(error) if is_the_files(&error) => Err(self.why(&error)),
+                // The mount's trouble (EIO, ESTALE), not the file's.
+                Err(error) => {
+                    tracing::warn!(file = clean(name, 80), %error, "plugin file");
+                    return self.later(name, forced);
+                }
+            }
+        };
+        let known = Known {
+            stamp,
+            digest: read.as_ref().ok().map(|bytes| digest(bytes)),
+            doubted: read.is_ok().then(|| Instant::now() + self.coarse),
+        };
+        self.known.insert(name.to_owned(), known);
+        let event = match read {
+            Ok(bytes) => Event::File {
+                key,
+                bytes: bytes.into(),
+                forced,
+            },
+            Err(why) => Event::Unusable { key, why },
+        };
+        self.events.blocking_send(event).ok()
+    }
+
+    fn later(&mut self, name: &str, forced: bool) -> Option<()> {
+        if forced {
+            self.again.insert(name.to_owned(), true);
+        }
+        Some(())
+    }
+
+    /// Reads once more what was handed on a while ago and looks the same.
+    fn doubt(&mut self, files: &BTreeMap<String, Stamp>) -> Option<()> {
+        let now = Instant::now();
+        let due = self.known.iter_mut().filter_map(|(name, known)| {
+            let due = known.doubted.take_if(|at| *at <= now)?;
+            (files.get(name) == Some(&known.stamp)).then(|| (name.clone(), known.stamp, due))
+        });
+        for (name, stamp, _) in due.collect::<Vec<_>>() {
+            let read = self.disk.read(&name, stamp, self.config.max_file.as_u64());
+            let known = self
+                .known
+                .get(&name)
+                .and_then(|known| known.digest.as_ref());
+            if let Ok(Some(bytes)) = read
+                && known != Some(&digest(&bytes))
+            {
+                self.hand_on(&name, stamp, false)?;
+            }
+        }
+        Some(())
+    }
+
+    /// A file is gone once it was not there for a whole poll interval: polls
+    /// may follow each other at once, and a file may be away while it is
+    /// replaced.
+    fn forget(&mut self, files: &BTreeMap<String, Stamp>) -> Option<()> {
+        self.missed.retain(|name, _| !files.contains_key(name));
+        let absent = self.known.keys().filter(|name| !files.contains_key(*name));
+        let absent: Vec<String> = absent.cloned().collect();
+        for name in absent {
+            let since = self.missed.entry(name.clone()).or_insert_with(Instant::now);
+            if since.elapsed() >= self.config.poll {
+                self.missed.remove(&name);
+                self.known.remove(&name);
+                let key = key_of(&name);
+                self.events.blocking_send(Event::Gone { key }).ok()?;
+            }
+        }
+        Some(())
+    }
+
+    fn why(&self, error: &std::io::Error) -> String {
+        if error.kind() == std::io::ErrorKind::FileTooLarge {
+            self.metrics.limit("plugins.max_file");
+            return format!("larger than plugins.max_file = {}", self.config.max_file);
+        }
+        error.to_string()
+    }
+
+    fn say(&self, error: &Option<String>) {
+        let before = self.status(|status| status.error.clone());
+        let path = self.path.display();
+        match (before, error) {
+            (before, Some(error)) if before.as_ref() != Some(error) => {
+                tracing::warn!(%path, error, "plugins directory");
+            }
+            (Some(_), None) => tracing::info!(%path, "plugins directory is back"),
+            _ => {}
+        }
+    }
+
+    fn status<T>(&self, change: impl FnOnce(&mut DirectoryStatus) -> T) -> T {
+        change(&mut self.status.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+}
+
+impl Stamp {
+    /// Of a name that cannot be looked at.
+    fn none() -> Self {
+        Self {
+            size: 0,
+            inode: 0,
+            modified: (0, 0),
+            changed: (0, 0),
+            regular: false,
+        }
+    }
+}
+
+/// The key, or a name that is none, fit to be shown: escaped, so that it does
+/// not look like another one's.
+fn key_of(name: &str) -> String {
+    let stem = name.strip_suffix(EXTENSION).unwrap_or(name);
+    clean(&stem.escape_debug().to_string(), 80)
+}

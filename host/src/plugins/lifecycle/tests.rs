@@ -1,0 +1,521 @@
+//! The rules, against whatever may happen in whatever order.
+
+use std::collections::BTreeSet;
+use std::time::Duration;
+
+use proptest::prelude::*;
+
+use super::*;
+use crate::config::Grants;
+
+/// Files by number: an even one asks for a second host.
+const FILES: u8 = 5;
+
+fn version(file: u8) -> Version<u8> {
+    let mut hosts = BTreeSet::from(["https://a.example".to_owned()]);
+    if file.is_multiple_of(2) {
+        hosts.insert("https://b.example".into());
+    }
+    Version {
+        digest: format!("d{file}"),
+        version: format!("1.{file}"),
+        asked: Grant {
+            hosts,
+            secrets: BTreeSet::new(),
+        },
+        handle: file,
+    }
+}
+
+/// What the world does; what the slot asked for is answered from its effects.
+#[derive(Clone, Debug)]
+enum Move {
+    Drop(u8),
+    Unusable,
+    Gone,
+    /// Answers the oldest unanswered effect: `good` or not.
+    Answer {
+        good: bool,
+    },
+    /// An answer that nobody asked for, as from a task that was overtaken.
+    Stale(u8),
+    Report {
+        old: bool,
+        outcome: u8,
+    },
+    Act(Act),
+    /// The host starts again: what is on disk is all that is known.
+    Restart,
+}
+
+fn moves() -> impl Strategy<Value = Move> {
+    prop_oneof![
+        3 => (0..FILES).prop_map(Move::Drop),
+        1 => Just(Move::Unusable),
+        1 => Just(Move::Gone),
+        8 => proptest::bool::weighted(0.8).prop_map(|good| Move::Answer { good }),
+        1 => (0..FILES).prop_map(Move::Stale),
+        6 => (proptest::bool::weighted(0.2), 0..4u8)
+            .prop_map(|(old, outcome)| Move::Report { old, outcome }),
+        1 => Just(Move::Restart),
+        2 => prop_oneof![
+            Just(Act::Reload),
+            Just(Act::Rollback),
+            Just(Act::Approve),
+            Just(Act::Disable),
+            Just(Act::Enable),
+        ]
+        .prop_map(Move::Act),
+    ]
+}
+
+/// A slot with the directory, the disk and the admin around it.
+struct World {
+    slot: Slot<u8>,
+    grants: Grants,
+    breaker: config::Breaker,
+    file: Option<u8>,
+    /// The copies on disk: last good, and the one before.
+    good: Option<u8>,
+    before: Option<u8>,
+    waiting: Vec<Effect<u8>>,
+    at: Instant,
+    /// Everything that an operator ever let have its hosts.
+    approved: BTreeSet<u8>,
+}
+
+impl World {
+    fn new(grants: Grants) -> Self {
+        Self {
+            slot: Slot::default(),
+            grants,
+            breaker: config::Breaker {
+                faults: 3,
+                wait: Duration::from_secs(1),
+                wait_max: Duration::from_secs(8),
+            },
+            file: None,
+            good: None,
+            before: None,
+            waiting: Vec::new(),
+            at: Instant::now(),
+            approved: BTreeSet::new(),
+        }
+    }
+
+    fn step(&mut self, input: Input<u8>) {
+        let context = Context {
+            now: Timestamp::UNIX_EPOCH,
+            at: self.at,
+            grants: self.grants,
+            breaker: &self.breaker,
+            by_name: true,
+        };
+        let Ok(effects) = self.slot.step(input, &context) else {
+            return;
+        };
+        for effect in effects {
+            match effect {
+                Effect::Keep(version) => {
+                    if self.good != Some(version.handle) {
+                        self.before = self.good.replace(version.handle);
+                    }
+                }
+                Effect::KeepPrevious => self.good = self.before.take(),
+                Effect::Forget => (self.good, self.before) = (None, None),
+                Effect::LookAgain { forced } => {
+                    if let Some(file) = self.file {
+                        let digest = version(file).digest;
+                        self.step(Input::Seen { digest, forced });
+                    }
+                }
+                Effect::Load { .. }
+                | Effect::Probe(_)
+                | Effect::Compare { .. }
+                | Effect::LoadPrevious
+                | Effect::Restore { .. } => self.waiting.push(effect),
+                Effect::Changed
+                | Effect::RememberDecisions
+                | Effect::RememberNotes
+                | Effect::Tell(_) => {}
+            }
+        }
+    }
+
+    fn apply(&mut self, what: &Move) {
+        self.at += Duration::from_millis(300);
+        match *what {
+            Move::Drop(file) => {
+                self.file = Some(file);
+                let digest = version(file).digest;
+                self.step(Input::Seen {
+                    digest,
+                    forced: false,
+                });
+            }
+            Move::Unusable => self.step(Input::Unusable {
+                code: "file",
+                message: String::new(),
+            }),
+            Move::Gone => {
+                self.file = None;
+                self.step(Input::Gone);
+            }
+            Move::Answer { good } => {
+                if !self.waiting.is_empty() {
+                    let effect = self.waiting.remove(0);
+                    self.answer(effect, good);
+                }
+            }
+            Move::Stale(file) => {
+                let version = version(file);
+                let digest = version.digest.clone();
+                // Loads are one after the other, so a stale one is another's.
+                let trying = |trial: &Trial<u8>| trial.is_of(&digest);
+                if !self.slot.trial.as_ref().is_some_and(trying) {
+                    self.step(Input::Loaded {
+                        version,
+                        proven: false,
+                    });
+                    self.step(Input::Probed {
+                        digest,
+                        against: None,
+                    });
+                }
+            }
+            Move::Report { old, outcome } => {
+                let Some(live) = self.slot.serving() else {
+                    return;
+                };
+                let number = live.number - u64::from(old);
+                let outcome = match outcome {
+                    0 => Outcome::Usable,
+                    1 => Outcome::Answer,
+                    2 => Outcome::LayoutChanged(String::new()),
+                    _ => Outcome::Fault {
+                        code: "trap",
+                        message: String::new(),
+                    },
+                };
+                self.step(Input::Reported { number, outcome });
+            }
+            Move::Restart => {
+                let old = std::mem::take(&mut self.slot);
+                self.waiting.clear();
+                self.slot.disabled = old.disabled;
+                self.slot.approved = old.approved;
+                if self.good.is_some() {
+                    self.slot.previous = old.previous;
+                    self.slot.quarantined = old.quarantined;
+                }
+                if let Some(file) = self.file {
+                    self.apply(&Move::Drop(file));
+                }
+            }
+            Move::Act(act) => {
+                if let (Act::Approve, Some(held)) = (act, &self.slot.held) {
+                    self.approved.insert(held.version.handle);
+                }
+                self.step(Input::Act(act));
+            }
+        }
+    }
+
+    fn answer(&mut self, effect: Effect<u8>, good: bool) {
+        let number_of = |digest: &str| digest[1..].parse().expect("a number");
+        match effect {
+            Effect::Load { digest } if good => {
+                let file = number_of(&digest);
+                self.step(Input::Loaded {
+                    version: version(file),
+                    proven: self.good == Some(file),
+                });
+            }
+            Effect::Load { digest } => self.step(Input::Refused {
+                digest,
+                code: "compile",
+                message: String::new(),
+            }),
+            Effect::Probe(version) => self.step(Input::Probed {
+                digest: version.digest,
+                against: (!good).then(|| ("trap", String::new())),
+            }),
+            Effect::Compare { number, .. } => self.step(Input::Compared {
+                number,
+                better: good,
+                message: String::new(),
+            }),
+            Effect::LoadPrevious => {
+                let before = self.before.filter(|_| good).map(version);
+                self.step(Input::Returned(before));
+            }
+            Effect::Restore { except } => {
+                let copy = self.good.map(version).filter(|_| good);
+                if let Some(copy) = copy.filter(|copy| Some(&copy.digest) != except.as_ref()) {
+                    self.step(Input::Restored(copy));
+                }
+            }
+            _ => {}
+        }
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(2_000))]
+
+    #[test]
+    fn whatever_happens_the_rules_hold(
+        explicit in any::<bool>(),
+        moves in prop::collection::vec(moves(), 1..80),
+    ) {
+        let grants = if explicit { Grants::Explicit } else { Grants::Declared };
+        let mut world = World::new(grants);
+        // Taken back, and neither changed nor reloaded since.
+        let mut banned: Option<String> = None;
+        for what in &moves {
+            let before = world.slot.clone();
+            world.apply(what);
+            let slot = &world.slot;
+            if matches!(what, Move::Restart) {
+                prop_assert_eq!(slot.disabled, before.disabled);
+                if world.good.is_none() {
+                    banned = None;
+                }
+                continue;
+            }
+
+            // What worked serves on, unless its file went or it was disabled.
+            let taken = matches!(what, Move::Gone | Move::Act(Act::Disable));
+            if before.serving().is_some() && !taken {
+                prop_assert!(slot.serving().is_some(), "{what:?} took it away");
+            }
+            prop_assert!(!slot.disabled || slot.serving().is_none());
+
+            // Generations grow with every swap and never otherwise.
+            let number = |slot: &Slot<u8>| slot.current.as_ref().map(|live| live.number);
+            prop_assert!(slot.generations >= before.generations);
+            if let (Some(new), old) = (number(slot), number(&before)) {
+                prop_assert!(new <= slot.generations);
+                prop_assert!(old.is_none_or(|old| new == old || new > before.generations));
+            }
+
+            // A settled version stays until something took its place by the
+            // rules: a new one on probation keeps the way back.
+            if let (Some(old), Some(new)) = (&before.current, &slot.current) {
+                if old.settled && new.number != old.number && !new.settled {
+                    let back = slot.fallback.as_ref().map(|version| &version.digest);
+                    prop_assert_eq!(back, Some(&old.version.digest));
+                }
+                if old.number == new.number && old.settled {
+                    prop_assert!(new.settled, "nothing unsettles");
+                }
+            }
+            if slot.current.as_ref().is_some_and(|live| live.settled) {
+                prop_assert!(slot.fallback.is_none(), "probation has an end");
+            }
+
+            // A quarantined digest serves again only on purpose.
+            match what {
+                Move::Act(Act::Reload) | Move::Gone => banned = None,
+                Move::Drop(file) if banned.as_ref() != Some(&version(*file).digest) => {
+                    banned = None;
+                }
+                _ => {}
+            }
+            if let Some(banned) = &banned {
+                let serving = slot.serving().map(|live| &live.version.digest);
+                prop_assert!(serving != Some(banned), "{what:?}: {banned} is back");
+            }
+            if let Some(quarantined) = &slot.quarantined {
+                banned = Some(quarantined.digest.clone());
+            }
+
+            // Under explicit grants nothing serves that was not approved.
+            if explicit && let Some(live) = slot.serving() {
+                let wants = &live.version.asked.hosts;
+                let had: BTreeSet<_> = world.approved.iter().flat_map(|file| version(*file).asked.hosts).collect();
+                prop_assert!(wants.is_subset(&had), "{wants:?} of {had:?}");
+            }
+            prop_assert!(explicit || slot.held.is_none());
+
+            // A swap begins with a closed breaker.
+            if number(slot) != number(&before) && let Some(live) = &slot.current {
+                prop_assert_eq!(&live.breaker, &Breaker::default());
+            }
+        }
+        // After a start with a broken file the last good copy serves, unless it
+        // was taken back.
+        if !world.slot.disabled && !explicit && world.slot.quarantined.is_none() {
+            world.file = None;
+            for what in [Move::Restart, Move::Drop(FILES + 1), YES, Move::Answer { good: false }] {
+                world.apply(&what);
+            }
+            let serving = world.slot.serving().map(|live| live.version.handle);
+            prop_assert_eq!(serving, world.good);
+            let told = world.slot.error.as_ref().map(|error| error.code);
+            prop_assert_eq!(told, Some("compile"));
+        }
+        // Whatever was before: a file that changes and works is loaded.
+        if !world.slot.disabled && !explicit {
+            let fresh = FILES;
+            world.waiting.clear();
+            world.apply(&Move::Drop(fresh));
+            while !world.waiting.is_empty() {
+                world.apply(&Move::Answer { good: true });
+            }
+            let serving = world.slot.serving().map(|live| live.version.handle);
+            prop_assert_eq!(serving, Some(fresh));
+        }
+    }
+}
+
+/// A world after these moves.
+fn after(grants: Grants, moves: &[Move]) -> World {
+    let mut world = World::new(grants);
+    for what in moves {
+        world.apply(what);
+    }
+    world
+}
+
+const YES: Move = Move::Answer { good: true };
+const USABLE: Move = Move::Report {
+    old: false,
+    outcome: 0,
+};
+const FAULT: Move = Move::Report {
+    old: false,
+    outcome: 3,
+};
+const CHANGED: Move = Move::Report {
+    old: false,
+    outcome: 2,
+};
+
+/// Drops `file` and answers what it asks for.
+fn load(file: u8) -> Vec<Move> {
+    vec![Move::Drop(file), YES, YES, YES]
+}
+
+#[test]
+fn a_version_that_fails_its_probation_goes_back_and_one_that_settled_can() {
+    let settled = [load(1), vec![USABLE]].concat();
+    let second = [settled.clone(), load(3)].concat();
+    let cases: [(&str, Vec<Move>, u8, Option<&str>); 6] = [
+        ("on probation", vec![], 3, None),
+        ("a fault", vec![FAULT], 1, Some("d3")),
+        ("the old one does better", vec![CHANGED, YES], 1, Some("d3")),
+        (
+            "the old one does not",
+            vec![CHANGED, Move::Answer { good: false }],
+            3,
+            None,
+        ),
+        ("settled, then a fault", vec![USABLE, FAULT], 3, None),
+        (
+            "settled, then taken back by hand",
+            vec![USABLE, Move::Act(Act::Rollback), YES],
+            1,
+            Some("d3"),
+        ),
+    ];
+    for (name, more, serves, quarantined) in cases {
+        let world = after(Grants::Declared, &[second.clone(), more].concat());
+        let live = world.slot.serving().expect("something serves");
+        assert_eq!(live.version.handle, serves, "{name}");
+        let quarantine = world.slot.quarantined.as_ref().map(|q| q.digest.as_str());
+        assert_eq!(quarantine, quarantined, "{name}");
+    }
+    // Back by hand, the copy on disk is the old one's again, and a reload
+    // leads forward.
+    let mut world = after(
+        Grants::Declared,
+        &[second, vec![USABLE, Move::Act(Act::Rollback), YES]].concat(),
+    );
+    assert_eq!((world.good, world.before), (Some(1), None));
+    for what in [Move::Drop(3), YES, YES] {
+        world.apply(&what);
+    }
+    assert_eq!(
+        world.slot.serving().map(|live| live.version.handle),
+        Some(1)
+    );
+    for what in [Move::Act(Act::Reload), YES, YES, USABLE] {
+        world.apply(&what);
+    }
+    assert_eq!(
+        world.slot.serving().map(|live| live.version.handle),
+        Some(3)
+    );
+    assert_eq!((world.good, world.before), (Some(3), Some(1)));
+}
+
+#[test]
+fn under_explicit_grants_more_waits_and_less_does_not() {
+    let mut world = after(Grants::Explicit, &load(1));
+    assert!(world.slot.serving().is_none(), "never approved");
+    let wants = |world: &World| {
+        world
+            .slot
+            .held
+            .as_ref()
+            .map(|held| held.wants.hosts.clone())
+    };
+    assert_eq!(wants(&world), Some(["https://a.example".to_owned()].into()));
+    for what in [vec![Move::Act(Act::Approve), YES, USABLE], load(2)].concat() {
+        world.apply(&what);
+    }
+    assert_eq!(wants(&world), Some(["https://b.example".to_owned()].into()));
+    assert_eq!(
+        world.slot.serving().map(|live| live.version.handle),
+        Some(1)
+    );
+    for what in load(3) {
+        world.apply(&what);
+    }
+    assert!(
+        world.slot.held.is_none(),
+        "replaced by one that asks for less"
+    );
+    assert_eq!(
+        world.slot.serving().map(|live| live.version.handle),
+        Some(3)
+    );
+}
+
+#[test]
+fn a_wider_version_is_told_where_dropping_it_is_the_grant() {
+    let mut world = after(Grants::Declared, &[load(1), vec![USABLE]].concat());
+    let context = Context {
+        now: Timestamp::UNIX_EPOCH,
+        at: world.at,
+        grants: Grants::Declared,
+        breaker: &world.breaker.clone(),
+        by_name: true,
+    };
+    let mut told = Vec::new();
+    let version = version(2);
+    let digest = version.digest.clone();
+    for input in [
+        Input::Seen {
+            digest: digest.clone(),
+            forced: false,
+        },
+        Input::Loaded {
+            version,
+            proven: false,
+        },
+        Input::Probed {
+            digest,
+            against: None,
+        },
+    ] {
+        let effects = world.slot.step(input, &context).expect("a step");
+        told.extend(effects.into_iter().filter_map(|effect| match effect {
+            Effect::Tell(told) => Some((told.kind, told.message)),
+            _ => None,
+        }));
+    }
+    let widened = told.iter().find(|(kind, _)| *kind == Kind::Widened);
+    assert!(widened.is_some_and(|(_, text)| text.contains("https://b.example")));
+}

@@ -1,0 +1,119 @@
+//! What the directory brings, in order.
+
+use std::collections::HashMap;
+
+use tokio::sync::mpsc;
+use tokio::task::JoinHandle;
+use tokio_util::sync::CancellationToken;
+
+use super::{Loader, PATIENCE, blocking, digest};
+use crate::config;
+use crate::plugins::directory::{Directory, Event};
+use crate::plugins::lifecycle::{Effect, Input};
+
+impl Loader {
+    /// Starts watching the directory; the task returned loads until `stop`.
+    pub fn watch(
+        &self,
+        stop: CancellationToken,
+    ) -> std::io::Result<(Directory, impl Future<Output = ()> + Send + 'static)> {
+        let inner = &self.0;
+        let (sender, events) = mpsc::channel(4);
+        let (clock, metrics) = (inner.host.clock.clone(), inner.host.metrics.clone());
+        let directory = Directory::watch(
+            inner.directory.clone(),
+            &inner.config,
+            inner.signals.clone(),
+            (clock, metrics),
+            sender,
+        )?;
+        let this = self.clone();
+        let task = async move {
+            tokio::select! {
+                () = stop.cancelled() => {}
+                () = this.run(events) => {}
+            }
+        };
+        Ok((directory, task))
+    }
+
+    /// One task an event, so that a slow or broken plugin delays no other; the
+    /// events of one key one after the other.
+    async fn run(self, mut events: mpsc::Receiver<Event>) {
+        // Grants and probes look at the sites.
+        let (sites, keys) = (self.0.sites.clone(), self.0.registry.keys());
+        let read = blocking(move || sites.reload(&keys));
+        if tokio::time::timeout(PATIENCE, read).await.is_err() {
+            tracing::warn!("the sites directory does not answer");
+        }
+        let mut running: HashMap<String, JoinHandle<()>> = HashMap::new();
+        let mut first = true;
+        loop {
+            let event = if std::mem::take(&mut first) {
+                match tokio::time::timeout(PATIENCE, events.recv()).await {
+                    Ok(event) => event,
+                    // The mount hangs: what was proven before serves meanwhile.
+                    Err(_) => Some(Event::Started { found: false }),
+                }
+            } else {
+                events.recv().await
+            };
+            let Some(event) = event else {
+                return;
+            };
+            running.retain(|_, task| !task.is_finished());
+            let key = event.key().to_owned();
+            let (this, before) = (self.clone(), running.remove(&key));
+            let task = self.0.tasks.spawn(async move {
+                if let Some(before) = before {
+                    // However it ended: what comes now is newer.
+                    let _ = before.await;
+                }
+                this.handle(event).await;
+            });
+            running.insert(key, task);
+        }
+    }
+
+    async fn handle(&self, event: Event) {
+        match event {
+            Event::File { key, bytes, forced } => {
+                self.open(&key).await;
+                let digest = digest(&bytes);
+                let effects = self.step(&key, Input::Seen { digest, forced });
+                self.drive(&key, effects, Some(&bytes)).await;
+            }
+            Event::Unusable { key, why } => {
+                let key = key.as_str();
+                self.open(key).await;
+                let input = Input::Unusable {
+                    code: "file",
+                    message: format!("the file cannot be used: {why}"),
+                };
+                let effects = self.step(key, input);
+                self.drive(key, effects, None).await;
+            }
+            Event::Gone { key } => {
+                let effects = self.step(&key, Input::Gone);
+                self.drive(&key, effects, None).await;
+            }
+            Event::Started { found: true } => {}
+            // A mount that is not there yet: what was proven before serves.
+            Event::Started { found: false } => {
+                let copies = self.0.copies.clone();
+                let keys = blocking(move || copies.keys()).await;
+                for key in keys.unwrap_or_default() {
+                    self.restore(&key).await;
+                }
+            }
+        }
+    }
+
+    async fn restore(&self, key: &str) {
+        self.open(key).await;
+        if key.parse::<config::Key>().is_ok() && self.0.registry.current(key).is_none() {
+            let effects = vec![Effect::Restore { except: None }];
+            self.drive(key, effects, None).await;
+        }
+    }
+}
