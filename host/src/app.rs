@@ -4,6 +4,8 @@
 //! Bound listeners and the shutdown future are passed in, so that a test runs
 //! the very same service.
 
+mod background;
+
 use std::future::Future;
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -15,6 +17,7 @@ use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
+use self::background::{hint, poll_schedule, tell_rollbacks};
 use crate::alerts::{self, Alerts};
 use crate::api::{self, AdminToken, Ready};
 use crate::cases::Diagnostics;
@@ -24,10 +27,10 @@ use crate::config::Config;
 use crate::extraction::{self, Scheduler};
 use crate::health::Checker;
 use crate::metrics::Metrics;
-use crate::net::{Net, Plain};
-use crate::plugins::{Hint, Host, Loader, Registry, Sites};
+use crate::net::Net;
+use crate::plugins::{Host, Loader, Registry, Sites};
 use crate::proxy::{Links, Proxy};
-use crate::schedule::{self, Fetched, Schedule};
+use crate::schedule::{self, Schedule};
 use crate::server::{self, Accepted};
 
 /// Egress, engine and sites of one process.
@@ -140,7 +143,7 @@ impl App {
             checker,
             catalog: catalog.clone(),
             diagnostics: diagnostics.clone(),
-            alerts,
+            alerts: alerts.clone(),
             clock: clock.clone(),
             metrics: metrics.clone(),
         };
@@ -161,6 +164,12 @@ impl App {
             .watch(stop.clone())
             .context("the plugins directory cannot be watched")?;
         tasks.spawn(load);
+        tasks.spawn(tell_rollbacks(
+            registry.notices(),
+            alerts,
+            clock.clone(),
+            stop.clone(),
+        ));
         let parts = api::Parts {
             catalog,
             schedule: schedule.clone(),
@@ -171,6 +180,9 @@ impl App {
             proxy,
             admin,
             clock,
+            loader,
+            metrics: metrics.clone(),
+            stop: stop.clone(),
             diagnostics,
             ready: ready.clone(),
         };
@@ -187,6 +199,11 @@ impl App {
             stop,
             tasks,
         })
+    }
+
+    /// What is counted.
+    pub fn metrics(&self) -> Metrics {
+        self.metrics.clone()
     }
 
     /// Serves until `shutdown`, then drains: answers under way may finish
@@ -246,56 +263,6 @@ impl App {
             .is_err()
         {
             tracing::warn!("background tasks were cut");
-        }
-    }
-}
-
-fn hint(schedule: &Schedule) -> Hint {
-    let millis = |at: jiff::Timestamp| u64::try_from(at.as_millisecond()).ok();
-    match schedule.current() {
-        None => Hint::default(),
-        Some(session) => Hint {
-            session: Some(session.id),
-            event_name: Some(session.event),
-            starts_at: millis(session.start),
-            ends_at: millis(session.end),
-        },
-    }
-}
-
-async fn poll_schedule(schedule: Schedule, net: Net, max_body: u64, stop: CancellationToken) {
-    let egress = match net.egress(net.policy(&[])) {
-        Ok(egress) => egress,
-        Err(error) => return tracing::error!(%error, "the schedule has no way out"),
-    };
-    loop {
-        let wait = schedule.next_poll_in();
-        tokio::select! {
-            () = stop.cancelled() => return,
-            () = tokio::time::sleep(wait) => {}
-        }
-        let polled = schedule.poll(|url| {
-            let egress = egress.clone();
-            async move {
-                let response = egress
-                    .send(egress.get(url), &Plain, "schedule")
-                    .await
-                    .map_err(|e| e.to_string())?;
-                let status = response.status.as_u16();
-                let body = response
-                    .collect(max_body)
-                    .await
-                    .map_err(|e| e.to_string())?;
-                Ok(Fetched { status, body })
-            }
-        });
-        // A source that drips must not hold the service's end.
-        let polled = tokio::select! {
-            () = stop.cancelled() => return,
-            polled = polled => polled,
-        };
-        if polled.error.is_none() {
-            tracing::info!(changed = polled.changed, "schedule polled");
         }
     }
 }

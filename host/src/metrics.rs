@@ -47,6 +47,7 @@ struct Inner {
     compiles: Family<Compile, Counter>,
     relayed_bytes: Counter,
     relays: Gauge,
+    generations: Gauge,
 }
 
 impl Default for Metrics {
@@ -89,6 +90,12 @@ impl Metrics {
             "Bytes handed to viewers",
             relayed_bytes.clone(),
         );
+        let generations: Gauge = Gauge::default();
+        registry.register(
+            "plugin_generations",
+            "Loaded versions of plugins in memory",
+            generations.clone(),
+        );
         let relays: Gauge = Gauge::default();
         registry.register("relays_open", "Relay answers under way", relays.clone());
         Self(Arc::new(Inner {
@@ -99,6 +106,7 @@ impl Metrics {
             compiles,
             relayed_bytes,
             relays,
+            generations,
         }))
     }
 
@@ -147,9 +155,18 @@ impl Metrics {
     }
 
     /// A relay answer begins; it counts as open until the guard is dropped.
-    pub fn relay_opened(&self) -> OpenRelay {
-        self.0.relays.inc();
-        OpenRelay(self.clone())
+    pub fn relay_opened(&self) -> Counted {
+        Counted::among(&self.0.relays)
+    }
+
+    /// A version of a plugin is in memory until the guard is dropped.
+    pub fn generation(&self) -> Counted {
+        Counted::among(&self.0.generations)
+    }
+
+    /// How many are, for tests.
+    pub fn generations(&self) -> i64 {
+        self.0.generations.get()
     }
 
     /// The OpenMetrics text.
@@ -161,12 +178,19 @@ impl Metrics {
     }
 }
 
-/// One open relay answer.
+/// One of what a gauge counts.
 #[derive(Debug)]
-pub struct OpenRelay(Metrics);
+pub struct Counted(Gauge);
 
-impl Drop for OpenRelay {
+impl Counted {
+    fn among(gauge: &Gauge) -> Self {
+        gauge.inc();
+        Self(gauge.clone())
+    }
+}
+
+impl Drop for Counted {
     fn drop(&mut self) {
-        self.0.0.relays.dec();
+        self.0.dec();
     }
 }

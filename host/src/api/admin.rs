@@ -1,26 +1,29 @@
 //! The admin's routes, behind a bearer token. Without a configured token file
 //! they are absent: 404, never open.
 
+mod actions;
+mod events;
+mod view;
+
+pub(super) use actions::{act, reload_all, run_site, story, upload};
+pub(super) use events::events;
+pub(super) use view::{plugins, sites};
+
 use std::path::Path;
 use std::sync::Arc;
 
 use aws_lc_rs::digest;
-use axum::Json;
-use axum::extract::{FromRequestParts, State};
+use axum::extract::FromRequestParts;
 use axum::response::{IntoResponse, Response};
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
-use http::header::{AUTHORIZATION, CACHE_CONTROL, WWW_AUTHENTICATE};
+use http::header::{AUTHORIZATION, WWW_AUTHENTICATE};
 use http::{HeaderValue, StatusCode, request};
-use serde::Serialize;
 use subtle::ConstantTimeEq;
 
 use super::App;
-use super::diagnostics::Trouble;
 use crate::answer::Failure;
-use crate::extraction::{LastRun, SiteRuns};
 use crate::files;
-use crate::plugins::{DirectoryStatus, PluginStatus};
 
 /// The admin's token, as a digest.
 #[derive(Clone, Debug)]
@@ -99,100 +102,6 @@ impl FromRequestParts<App> for Admin {
             }
         }
     }
-}
-
-#[derive(Serialize)]
-struct Overview {
-    poll_seconds: u64,
-    directory: DirectoryStatus,
-    plugins: Vec<Plugin>,
-}
-
-#[derive(Serialize)]
-struct Plugin {
-    #[serde(flatten)]
-    status: PluginStatus,
-    name: Option<String>,
-    version: Option<String>,
-    digest: Option<String>,
-    size: Option<u64>,
-    hosts: Vec<String>,
-    sites: Vec<Site>,
-}
-
-#[derive(Serialize)]
-struct Site {
-    key: String,
-    enabled: bool,
-    /// Why its file was refused; what worked before, works on.
-    error: Option<String>,
-    last_run: Option<LastRun>,
-    next_run_at: Option<jiff::Timestamp>,
-    #[serde(flatten)]
-    trouble: Trouble,
-}
-
-pub(super) async fn plugins(_: Admin, State(app): State<App>) -> Response {
-    let parts = &app.parts;
-    let mut statuses = parts.registry.status();
-    // Sites whose plugin is not there must be seen, too.
-    for site in parts.sites.all() {
-        if !statuses.iter().any(|status| status.key == site.plugin) {
-            statuses.push(PluginStatus::missing(&site.plugin));
-        }
-    }
-    statuses.sort_by(|a, b| a.key.cmp(&b.key));
-    let runs = parts.scheduler.runs();
-    let errors = parts.sites.errors();
-    let site = |key: &str, enabled| {
-        let known = runs.get(key).cloned().unwrap_or_default();
-        let trouble = Trouble::from(&known);
-        let SiteRuns { last, next, .. } = known;
-        Site {
-            key: key.to_owned(),
-            enabled,
-            error: errors.get(key).cloned(),
-            last_run: last,
-            next_run_at: next,
-            trouble,
-        }
-    };
-    let plugins = statuses.into_iter().map(|status| {
-        let used = parts.sites.of_plugin(&status.key);
-        let mut sites: Vec<_> = used
-            .iter()
-            .map(|used| site(&used.key, used.enabled))
-            .collect();
-        // A file that never worked is shown under the plugin of its name.
-        if used.is_empty() && errors.contains_key(&status.key) {
-            sites.push(site(&status.key, false));
-        }
-        let info = status.info.clone();
-        Plugin {
-            name: info.as_ref().map(|info| info.name.clone()),
-            version: info.as_ref().map(|info| info.version.clone()),
-            digest: info.as_ref().map(|info| info.digest.clone()),
-            size: info.as_ref().map(|info| info.size),
-            hosts: info.map(|info| info.hosts).unwrap_or_default(),
-            sites,
-            status,
-        }
-    });
-    let overview = Overview {
-        poll_seconds: app.poll_seconds,
-        directory: parts.directory.status(),
-        plugins: plugins.collect(),
-    };
-    ([(CACHE_CONTROL, "no-store")], Json(overview)).into_response()
-}
-
-pub(super) async fn reload(_: Admin, State(app): State<App>) -> Response {
-    app.parts.directory.reload();
-    (
-        StatusCode::ACCEPTED,
-        Json(serde_json::json!({ "queued": true })),
-    )
-        .into_response()
 }
 
 #[cfg(test)]

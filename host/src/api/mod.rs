@@ -10,13 +10,16 @@ mod ui;
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
 
 use axum::extract::{FromRef, State};
 use axum::response::{IntoResponse, Response};
-use axum::routing::{get, post};
+use axum::routing::{get, post, put};
 use axum::{Json, Router};
 use http::StatusCode;
 use http::header::{ALLOW, CONTENT_TYPE};
+use tokio::sync::Semaphore;
+use tokio_util::sync::CancellationToken;
 use tower_http::catch_panic::CatchPanicLayer;
 use tower_http::limit::RequestBodyLimitLayer;
 use tower_http::timeout::TimeoutLayer;
@@ -27,9 +30,10 @@ use crate::answer::Failure;
 use crate::cases::Diagnostics;
 use crate::catalog::Catalog;
 use crate::clock::Clock;
-use crate::config::Config;
+use crate::config::{Config, Grants};
 use crate::extraction::Scheduler;
-use crate::plugins::{Directory, Registry, Sites};
+use crate::metrics::Metrics;
+use crate::plugins::{Directory, Loader, Registry, Sites};
 use crate::proxy::Proxy;
 use crate::schedule::Schedule;
 use crate::server::{Accepted, protect};
@@ -55,6 +59,12 @@ pub struct Parts {
     pub admin: Option<AdminToken>,
     /// Wall-clock time.
     pub clock: Clock,
+    /// Does what operators want of plugins.
+    pub loader: Loader,
+    /// Counters.
+    pub metrics: Metrics,
+    /// Ends streams that have no end of their own.
+    pub stop: CancellationToken,
     /// What was kept of failures.
     pub diagnostics: Diagnostics,
     /// Whether the service should get traffic.
@@ -76,6 +86,11 @@ impl Ready {
 struct App {
     parts: Parts,
     poll_seconds: u64,
+    grants: Grants,
+    max_file: usize,
+    /// For a plugin's file to come in.
+    upload_time: Duration,
+    event_streams: Arc<Semaphore>,
 }
 
 impl FromRef<App> for Catalog {
@@ -109,6 +124,10 @@ pub fn router(parts: Parts, config: &Config, accepted: Accepted) -> Router {
     let app = App {
         parts,
         poll_seconds,
+        grants: config.plugins.grants,
+        max_file: usize::try_from(config.plugins.max_file.as_u64()).unwrap_or(usize::MAX),
+        upload_time: config.plugins.compile.time,
+        event_streams: Arc::new(Semaphore::new(config.server.event_streams)),
     };
     let max_body = usize::try_from(config.server.max_body.as_u64()).unwrap_or(usize::MAX);
     let answers = Router::new()
@@ -116,7 +135,11 @@ pub fn router(parts: Parts, config: &Config, accepted: Accepted) -> Router {
         .route("/api/streams", get(streams::list))
         .route("/api/streams/refresh", post(streams::refresh))
         .route("/api/admin/plugins", get(admin::plugins))
-        .route("/api/admin/plugins/reload", post(admin::reload))
+        .route("/api/admin/plugins/reload", post(admin::reload_all))
+        .route("/api/admin/plugins/{key}/events", get(admin::story))
+        .route("/api/admin/sites", get(admin::sites))
+        .route("/api/admin/sites/{key}/run", post(admin::run_site))
+        .route("/api/admin/events", get(admin::events))
         .route("/api/admin/diagnostics", get(diagnostics::list))
         .route("/api/admin/diagnostics/{name}", get(diagnostics::bundle))
         .route(
@@ -126,15 +149,21 @@ pub fn router(parts: Parts, config: &Config, accepted: Accepted) -> Router {
         .route("/healthz", get(healthz))
         .route("/readyz", get(readyz))
         .fallback(ui::page)
-        .with_state(app)
+        .with_state(app.clone())
         // Not for playback: a blocking reload or a long segment is no hang.
         .layer(TimeoutLayer::with_status_code(
             StatusCode::SERVICE_UNAVAILABLE,
             config.server.handler_timeout,
         ))
         .layer(RequestBodyLimitLayer::new(max_body));
+    // Bounded by what they do: to compile, or to try on a site, takes time.
+    let long = Router::new()
+        .route("/api/admin/plugins/{key}", put(admin::upload))
+        .route("/api/admin/plugins/{key}/{action}", post(admin::act))
+        .with_state(app);
     playback
         .merge(answers)
+        .merge(long)
         .layer(CatchPanicLayer::custom(|_| {
             Failure::new(
                 StatusCode::INTERNAL_SERVER_ERROR,

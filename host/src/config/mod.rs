@@ -37,8 +37,8 @@ pub use header::is_reserved_header;
 pub use key::{BadKey, Key};
 pub use limits::{LimitOverride, PluginLimits};
 pub use model::{
-    Auth, Breaker, Compile, Config, Diagnostics, Extraction, Grants, Health, Links, Log, LogFormat, Metrics,
-    Net, Plugins, Redis, Relay, Schedule, Server, Viewers, Webhook,
+    Auth, Breaker, Compile, Config, Diagnostics, Extraction, Grants, Health, Links, Log, LogFormat,
+    Metrics, Net, Plugins, Redis, Relay, Schedule, Server, Viewers, Webhook,
 };
 pub use origin::{Origin, Origins};
 pub use pattern::{BadPattern, HostPattern, Scheme};

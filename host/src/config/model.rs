@@ -74,6 +74,8 @@ pub struct Server {
     pub drain: Duration,
     #[serde(deserialize_with = "value::size")]
     pub max_body: ByteSize,
+    #[serde(deserialize_with = "value::count")]
+    pub event_streams: usize,
 }
 
 #[derive(Debug, Clone, Deserialize)]

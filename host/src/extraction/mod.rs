@@ -10,12 +10,12 @@ mod pause;
 mod run;
 mod standing;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use jiff::Timestamp;
-use tokio::sync::{Semaphore, watch};
+use tokio::sync::{Semaphore, broadcast, watch};
 use tokio::task::JoinSet;
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
@@ -70,11 +70,27 @@ struct Inner {
     places: Semaphore,
     /// Raised by viewers.
     refresh: watch::Sender<u64>,
+    /// Sites that an operator wants to run now.
+    wanted: Mutex<BTreeSet<String>>,
+    want: watch::Sender<u64>,
+    notices: broadcast::Sender<Notice>,
     /// Raised when a site file changed.
     sites_changed: watch::Sender<u64>,
     last_refresh: Mutex<Option<Instant>>,
     runs: Mutex<BTreeMap<String, SiteRuns>>,
 }
+
+/// A run that ended.
+#[derive(Clone, Debug)]
+pub struct Notice {
+    /// The site's.
+    pub key: String,
+    /// `ok` or a stable code.
+    pub outcome: &'static str,
+}
+
+/// Readers that are further behind look at everything again.
+const NOTICES: usize = 64;
 
 /// What is known of a site's runs.
 #[derive(Clone, Debug, Default)]
@@ -109,6 +125,9 @@ impl Scheduler {
             poll: config.plugins.poll,
             hint: Box::new(hint),
             refresh: watch::Sender::new(0),
+            wanted: Mutex::default(),
+            want: watch::Sender::new(0),
+            notices: broadcast::Sender::new(NOTICES),
             sites_changed: watch::Sender::new(0),
             last_refresh: Mutex::default(),
             runs: Mutex::default(),
@@ -135,6 +154,22 @@ impl Scheduler {
         *last = Some(Instant::now());
         self.0.refresh.send_modify(|n| *n += 1);
         Ok(())
+    }
+
+    /// Runs `site` as soon as it does not run already, whatever it said of when
+    /// to come back.
+    pub fn run_now(&self, site: &str) {
+        self.wanted().insert(site.to_owned());
+        self.0.want.send_modify(|n| *n += 1);
+    }
+
+    fn wanted(&self) -> std::sync::MutexGuard<'_, BTreeSet<String>> {
+        self.0.wanted.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Each run that ends from now on.
+    pub fn notices(&self) -> broadcast::Receiver<Notice> {
+        self.0.notices.subscribe()
     }
 
     /// What is known of every site's runs.
@@ -189,6 +224,7 @@ impl Scheduler {
         let mut refresh = inner.refresh.subscribe();
         let mut plugins = parts.registry.changes();
         let mut sites = inner.sites_changed.subscribe();
+        let mut want = inner.want.subscribe();
         let mut failures = 0;
         let mut standing = Standing::default();
         let mut check_at = Instant::now() + inner.health_interval;
@@ -216,18 +252,27 @@ impl Scheduler {
             let next = Instant::now() + wait;
             let whole = Duration::from_secs(wait.as_secs());
             let next_at = parts.clock.now().checked_add(whole).ok();
+            let notice = Notice {
+                key: key.clone(),
+                outcome: run.last.outcome,
+            };
             let known = SiteRuns {
                 last: Some(run.last),
                 next: next_at,
                 standing: standing.clone(),
             };
             self.runs_lock().insert(key.clone(), known);
+            // Without readers nobody has to know.
+            let _ = inner.notices.send(notice);
 
             // Until the next run, keep the streams' health fresh.
             loop {
                 tokio::select! {
                     () = stop.cancelled() => return,
                     () = tokio::time::sleep_until(next) => break,
+                    _ = want.changed() => if self.wanted().remove(&key) {
+                        break;
+                    },
                     _ = refresh.changed() => match not_before {
                         // The site said when to come back; viewers wait, too.
                         Some(until) if Instant::now() < until => {}

@@ -9,7 +9,8 @@ use std::sync::Arc;
 use super::bindings::ExtractorPre;
 use super::call::{Call, Host, RunError};
 use super::compile::CompileError;
-use super::site::Asked;
+use super::site::{Asked, Site};
+use crate::metrics::Counted;
 
 /// One loaded version of a plugin, ready to be called.
 pub struct Generation {
@@ -18,6 +19,15 @@ pub struct Generation {
     pub(super) pre: ExtractorPre<Call>,
     pub(super) asked: Arc<Asked>,
     pub(super) secrets: Arc<[String]>,
+    /// Counts it among those in memory.
+    _counted: Counted,
+}
+
+impl Generation {
+    /// What it may reach for `site`, for the admin.
+    pub fn reach(&self, site: &Site) -> Vec<String> {
+        self.asked.reach(&site.granted)
+    }
 }
 
 /// What is known of a loaded plugin.
@@ -169,6 +179,7 @@ pub async fn load(host: &Host, key: &str, bytes: Arc<[u8]>) -> Result<Generation
         pre,
         asked: Arc::new(described.hosts),
         secrets: described.secrets.into(),
+        _counted: host.metrics.generation(),
     })
 }
 

@@ -171,7 +171,7 @@ impl Loader {
     /// Whether some site of this plugin has no grants of its own.
     fn by_name(&self, key: &str) -> bool {
         let sites = self.0.sites.of_plugin(key);
-        sites.is_empty() || sites.iter().any(|site| site.granted().is_empty())
+        sites.is_empty() || sites.iter().any(|site| !site.has_grants())
     }
 
     /// Begins a plugin's slot with what outlived the last start.

@@ -42,7 +42,7 @@ pub use lifecycle::{Act, Impossible, Kept, Kind, PluginError, Quarantined};
 pub use load::{Generation, Info, LoadError, load};
 pub use loader::{Loader, UploadError};
 pub use outcome::{Block, CallError, Ended, ExtractError, RunError, Used};
-pub use registry::{Brake, Event, HeldStatus, PluginState, PluginStatus, Registry};
+pub use registry::{Brake, Event, HeldStatus, Notice, PluginState, PluginStatus, Registry};
 pub use site::{Site, Sites};
 pub use stream::{Extraction, Protection, Quality, Refused, Stream, StreamKind};
 pub use transcript::{Attachment, Before, Line, Transcript};

@@ -20,7 +20,7 @@ pub use story::Event;
 use self::story::Stories;
 use super::copies::Notes;
 use super::decisions::Record;
-use super::lifecycle::{Approved, Context, Effect, Impossible, Input, Slot, Version};
+use super::lifecycle::{Approved, Context, Effect, Impossible, Input, Kind, Slot, Version};
 use super::load::Generation;
 use crate::clock::Clock;
 use crate::config;
@@ -34,8 +34,7 @@ struct Inner {
     slots: Mutex<BTreeMap<String, Slot<Loaded>>>,
     stories: Mutex<Stories>,
     changes: watch::Sender<u64>,
-    /// Keys of plugins whose status is another now.
-    notices: broadcast::Sender<String>,
+    notices: broadcast::Sender<Notice>,
     config: config::Plugins,
     clock: Clock,
 }
@@ -45,6 +44,17 @@ struct Inner {
 pub(super) struct Loaded {
     pub(super) generation: Arc<Generation>,
     bytes: Arc<Mutex<Option<Arc<[u8]>>>>,
+}
+
+/// A line was added to a plugin's story.
+#[derive(Clone, Debug)]
+pub struct Notice {
+    /// The plugin's.
+    pub key: String,
+    /// What it tells.
+    pub kind: Kind,
+    /// For people.
+    pub message: String,
 }
 
 /// Readers that are further behind look at everything again.
@@ -114,8 +124,8 @@ impl Registry {
         self.0.changes.subscribe()
     }
 
-    /// The key of each plugin whose status changes from now on.
-    pub fn notices(&self) -> broadcast::Receiver<String> {
+    /// What is told of plugins from now on.
+    pub fn notices(&self) -> broadcast::Receiver<Notice> {
         self.0.notices.subscribe()
     }
 
@@ -177,23 +187,21 @@ impl Registry {
         }
         drop(slots);
         let mut left = Vec::new();
-        let mut noticed = false;
         for effect in effects {
             match effect {
                 Effect::Tell(told) => {
+                    let notice = Notice {
+                        key: key.to_owned(),
+                        kind: told.kind,
+                        message: told.message.clone(),
+                    };
                     self.stories().tell(key, told, context.now);
-                    noticed = true;
+                    // Without readers nobody has to know.
+                    let _ = inner.notices.send(notice);
                 }
-                Effect::Changed => {
-                    inner.changes.send_modify(|n| *n += 1);
-                    noticed = true;
-                }
+                Effect::Changed => inner.changes.send_modify(|n| *n += 1),
                 other => left.push(other),
             }
-        }
-        if noticed {
-            // Without readers nobody has to know.
-            let _ = inner.notices.send(key.to_owned());
         }
         Ok(left)
     }

@@ -94,9 +94,9 @@ impl Site {
         self.secrets.values().map(config::Secret::reveal)
     }
 
-    /// What the operator granted it by name, as texts.
-    pub fn granted(&self) -> Vec<String> {
-        self.granted.iter().map(ToString::to_string).collect()
+    /// Whether the operator named what its plugin may reach.
+    pub(super) fn has_grants(&self) -> bool {
+        !self.granted.is_empty()
     }
 
     /// Whether this site's plugin may fetch `url`: what the plugin asks for
@@ -149,6 +149,29 @@ impl Asked {
             }
         }
         Ok(asked)
+    }
+
+    /// What of it this site's plugin may reach, for the admin.
+    pub(super) fn reach(&self, granted: &[HostPattern]) -> Vec<String> {
+        let approved = self.approved.load();
+        let named = |host: &HostPattern| {
+            let listed = |approved: &Arc<Vec<HostPattern>>| approved.iter().any(|a| a.covers(host));
+            approved.as_ref().is_none_or(listed)
+        };
+        if granted.is_empty() {
+            let hosts = self.hosts.iter().filter(|host| named(host));
+            return hosts.map(ToString::to_string).collect();
+        }
+        let asked = |host: &&HostPattern| self.any || self.hosts.iter().any(|a| a.covers(host));
+        let narrower = |host: &&HostPattern| granted.iter().any(|g| g != *host && g.covers(host));
+        let mut hosts: Vec<String> = granted
+            .iter()
+            .filter(asked)
+            .map(ToString::to_string)
+            .collect();
+        hosts.extend(self.hosts.iter().filter(narrower).map(ToString::to_string));
+        hosts.dedup();
+        hosts
     }
 
     /// As texts again, for the admin.

@@ -22,7 +22,7 @@ use super::{Proxy, Upstream};
 use crate::answer::Failure;
 use crate::config;
 use crate::media::{Content, sniff, type_by_name};
-use crate::metrics::{Metrics, OpenRelay};
+use crate::metrics::{Counted, Metrics};
 use crate::net;
 
 /// What of the viewer's request goes upstream, and nothing else.
@@ -185,7 +185,7 @@ struct Pipe {
     first: Option<Bytes>,
     rate: Rate,
     metrics: Metrics,
-    _open: OpenRelay,
+    _open: Counted,
 }
 
 /// Cuts an upstream that drips: fewer than `min_rate` bytes a second over a

@@ -5,6 +5,7 @@ use std::time::{Duration, Instant};
 
 use f1_streams::app::App;
 use f1_streams::config::Config;
+use f1_streams::metrics::Metrics;
 use f1_streams_testbed::{Faults, Options, Testbed};
 use reqwest::{Client, Method, StatusCode};
 use serde_json::Value;
@@ -21,9 +22,14 @@ pub(crate) struct House {
     pub(crate) token: String,
     pub(crate) client: Client,
     pub(crate) dir: tempfile::TempDir,
+    pub(crate) metrics: Metrics,
     stop: CancellationToken,
     task: Option<JoinHandle<()>>,
+    edit: Edit,
 }
+
+/// What a test changes of the configuration, also after a restart.
+pub(crate) type Edit = fn(&mut Config);
 
 /// The plugin as `cargo xtask build-plugins` made it: what ships is tested.
 pub(crate) fn site_a_wasm() -> PathBuf {
@@ -62,21 +68,29 @@ impl House {
         Self::with_testbed(testbed, extra).await
     }
 
+    /// Without any plugin or site, and with a configuration of its own.
+    pub(crate) async fn edited(edit: Edit) -> Self {
+        let testbed = Testbed::start(Options::default()).await.unwrap();
+        Self::open(testbed, tempfile::tempdir().unwrap(), "", edit).await
+    }
+
     /// Without any plugin or site, on a testbed of one's own.
     pub(crate) async fn with_testbed(testbed: Testbed, extra: &str) -> Self {
         let dir = tempfile::tempdir().unwrap();
-        Self::open(testbed, dir, extra).await
+        Self::open(testbed, dir, extra, |_| ()).await
     }
 
-    async fn open(testbed: Testbed, dir: tempfile::TempDir, extra: &str) -> Self {
+    async fn open(testbed: Testbed, dir: tempfile::TempDir, extra: &str, edit: Edit) -> Self {
         let mut config = Config::from_toml(&Self::toml(&testbed, extra), dir.path())
             .unwrap()
             .config;
         // This test's own program compiles nothing.
         config.program = env!("CARGO_BIN_EXE_f1-streams").into();
+        edit(&mut config);
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap();
         let app = App::build(config, address).unwrap();
+        let metrics = app.metrics();
         let stop = CancellationToken::new();
         let shutdown = stop.clone().cancelled_owned();
         let task = tokio::spawn(app.run(listener, None, shutdown));
@@ -95,8 +109,10 @@ impl House {
             token,
             client,
             dir,
+            metrics,
             stop,
             task: Some(task),
+            edit,
         }
     }
 
@@ -154,7 +170,8 @@ impl House {
         if had_site {
             Self::write_site(&testbed, dir.path(), "site-a", "/event/live");
         }
-        Self::open(testbed, dir, "").await
+        let edit = self.edit;
+        Self::open(testbed, dir, "", edit).await
     }
 
     /// Where a plugin's file goes.
@@ -236,6 +253,21 @@ impl House {
             response.status()
         );
         serde_json::from_slice(&response.bytes().await.unwrap()).unwrap()
+    }
+
+    /// As [`House::admin`], of what may be refused.
+    pub(crate) async fn send(
+        &self,
+        method: Method,
+        path: &str,
+        body: Vec<u8>,
+    ) -> (StatusCode, Value) {
+        let request = self.client.request(method, format!("{}{path}", self.base));
+        let request = request.bearer_auth(&self.token).body(body);
+        let response = request.send().await.unwrap();
+        let status = response.status();
+        let bytes = response.bytes().await.unwrap();
+        (status, serde_json::from_slice(&bytes).unwrap_or_default())
     }
 
     /// One plugin as the admin sees it.

@@ -4,12 +4,15 @@
 #![allow(clippy::unwrap_used, reason = "a test that panics has failed")]
 #![allow(clippy::disallowed_methods, reason = "tests make clients of their own")]
 
+mod admin;
 mod alerts;
+mod breaker;
 mod cases;
 mod command_line;
 mod compile;
 mod contract;
 mod egress;
+mod grants;
 mod guests;
 mod health;
 mod hostile;
@@ -19,4 +22,5 @@ mod plugins;
 mod rules;
 mod schedule;
 mod sites_b;
+mod swaps;
 mod viewers;
