@@ -26,6 +26,7 @@ pub(super) async fn tell_rollbacks(
                 kind: alerts::Kind::RolledBack,
                 site: None,
                 plugin: notice.key,
+                digest: notice.digest,
                 reason: notice.message,
                 at: clock.now(),
                 since: None,

@@ -9,7 +9,7 @@ use super::Parts;
 use super::run::Run;
 use crate::alerts::{Kind, News};
 use crate::cases::{BundleInfo, Failure};
-use crate::plugins::{Attachment, CallError, Generation, Hint, Site};
+use crate::plugins::{Attachment, Generation, Hint, Site};
 
 /// A site's runs so far, since the start of the service.
 #[derive(Clone, Debug, Default)]
@@ -64,18 +64,6 @@ impl Standing {
         hint: &Hint,
         run: &mut Run,
     ) {
-        if let Some(reason) = rolled_back(parts, site, generation, run) {
-            parts.alerts.tell(News {
-                kind: Kind::RolledBack,
-                site: None,
-                plugin: site.plugin.clone(),
-                digest: Some(generation.info.digest.clone()),
-                reason,
-                at: parts.clock.now(),
-                since: None,
-                bundle: None,
-            });
-        }
         let at = run.last.started_at;
         let change = self.note(run.failed(), at);
         if matches!(change, Change::Broke { .. }) {
@@ -111,21 +99,6 @@ impl Standing {
             bundle,
         });
     }
-}
-
-/// Why another generation serves than the one that just failed.
-fn rolled_back(parts: &Parts, site: &Site, generation: &Generation, run: &Run) -> Option<String> {
-    let Some(CallError::Run(_)) = run.error else {
-        return None;
-    };
-    let (_, serving) = parts.registry.current(&site.plugin)?;
-    if serving == run.last.generation {
-        return None;
-    }
-    let status = parts.registry.status();
-    let status = status.into_iter().find(|s| s.key == site.plugin)?;
-    let error = status.error?;
-    (error.digest.as_ref() == Some(&generation.info.digest)).then_some(error.message)
 }
 
 async fn keep(

@@ -55,6 +55,8 @@ pub struct Notice {
     pub kind: Kind,
     /// For people.
     pub message: String,
+    /// The file it is about.
+    pub digest: Option<String>,
 }
 
 /// Readers that are further behind look at everything again.
@@ -194,6 +196,7 @@ impl Registry {
                         key: key.to_owned(),
                         kind: told.kind,
                         message: told.message.clone(),
+                        digest: told.digest.clone(),
                     };
                     self.stories().tell(key, told, context.now);
                     // Without readers nobody has to know.
