@@ -167,6 +167,7 @@ fn dependencies_point_downwards_only() {
                 "config",
                 "extraction",
                 "files",
+                "metrics",
                 "plugins",
                 "proxy",
                 "schedule",

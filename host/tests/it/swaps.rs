@@ -101,6 +101,8 @@ async fn a_hundred_swaps_under_players_mix_nothing_stall_nothing_and_leave_nothi
     })
     .await;
     house.add_site("site-a", "/event/live");
+    let site = "plugin = \"teller\"\nallow_addresses = [\"127.0.0.0/8\"]\n";
+    std::fs::write(house.dir.path().join("data/sites/teller.toml"), site).unwrap();
     let players = [players_plugin(1), players_plugin(2)];
     let tellers = [telling(&house, "1.0.0"), telling(&house, "2.0.0")];
     house.drop_plugin("site-a", &players[0]);
@@ -137,7 +139,7 @@ async fn a_hundred_swaps_under_players_mix_nothing_stall_nothing_and_leave_nothi
         let labels: Vec<&Value> = told.map(|stream| &stream["label"]).collect();
         assert!(labels.windows(2).all(|two| two[0] == two[1]), "{labels:?}");
         assert!(labels.is_empty() || labels.len() == 3, "{labels:?}");
-        seen.extend(labels.first().map(|label| label.to_string()));
+        seen.extend(labels.first().map(ToString::to_string));
         // The one that serves, the one to go back to, and one that ends.
         let alive = house.metrics.generations();
         assert!(alive <= 6, "{alive} versions in memory after {swap} swaps");

@@ -8,6 +8,7 @@ use axum::body::{Body, to_bytes};
 use axum::extract::{Path, State};
 use axum::response::{IntoResponse, Response};
 use http::StatusCode;
+use http::header::CONNECTION;
 use serde_json::json;
 
 use super::super::App;
@@ -80,7 +81,16 @@ pub(in super::super) async fn upload(
     State(app): State<App>,
     Path(key): Path<String>,
     body: Body,
-) -> Result<Response, Failure> {
+) -> Response {
+    match take(&app, &key, body).await {
+        Ok(taken) => taken,
+        // Of a body that was not read to its end the rest would be taken for
+        // the next request.
+        Err(failure) => ([(CONNECTION, "close")], failure).into_response(),
+    }
+}
+
+async fn take(app: &App, key: &str, body: Body) -> Result<Response, Failure> {
     if key.parse::<config::Key>().is_err() {
         let message = "a plugin's key is [a-z0-9][a-z0-9-]{0,62}";
         return Err(Failure::new(
@@ -108,7 +118,7 @@ pub(in super::super) async fn upload(
             ));
         }
     };
-    let info = app.parts.loader.upload(&key, bytes[..].into()).await?;
+    let info = app.parts.loader.upload(key, bytes[..].into()).await?;
     let taken = json!({ "digest": info.digest, "version": info.version, "size": info.size });
     Ok(Json(taken).into_response())
 }
