@@ -266,6 +266,9 @@ impl<G: Clone> Slot<G> {
         self.trial = None;
         self.held = None;
         self.error = None;
+        // The bytes that proved themselves while they were loaded again.
+        let again = |live: &Live<G>| live.settled && live.version.digest == version.digest;
+        let settled = settled || self.current.as_ref().is_some_and(again);
         self.generations += 1;
         if context.grants == Grants::Declared {
             self.approve_by_dropping(&version, out);

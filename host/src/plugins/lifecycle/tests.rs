@@ -398,6 +398,18 @@ fn load(file: u8) -> Vec<Move> {
 }
 
 #[test]
+fn a_version_that_is_loaded_again_is_never_its_own_way_back() {
+    let again = [
+        load(1),
+        vec![Move::Act(Act::Reload), YES, USABLE, YES, FAULT],
+    ]
+    .concat();
+    let world = after(Grants::Declared, &again);
+    assert!(world.slot.quarantined.is_none());
+    assert!(world.slot.current.is_some_and(|live| live.settled));
+}
+
+#[test]
 fn a_version_that_fails_its_probation_goes_back_and_one_that_settled_can() {
     let settled = [load(1), vec![USABLE]].concat();
     let second = [settled.clone(), load(3)].concat();
