@@ -140,7 +140,7 @@ mod tests {
     #[test]
     fn a_pattern_covers_what_means_less() {
         let covers = |wide: &str, narrow: &str| {
-            let [wide, narrow] = [wide, narrow].map(|text| text.parse::<HostPattern>());
+            let [wide, narrow] = [wide, narrow].map(str::parse::<HostPattern>);
             wide.expect("pattern").covers(&narrow.expect("pattern"))
         };
         assert!(covers("https://a.example", "https://a.example"));

@@ -23,6 +23,7 @@ use tracing::instrument::WithSubscriber;
 use wasmtime::Store;
 
 pub use self::exports::Hint;
+use super::asked::Asked;
 use super::bindings::{Extractor, ExtractorPre};
 use super::capabilities::Outbound;
 use super::compile::Compiler;
@@ -32,7 +33,7 @@ use super::meters::{Limiter, Meters, Time};
 use super::outcome::Used;
 pub(super) use super::outcome::{CallError, RunError};
 use super::scrub::Scrubber;
-use super::site::{Asked, Site};
+use super::site::Site;
 use super::text::clean;
 use super::transcript::Transcript;
 use super::validate::Door;

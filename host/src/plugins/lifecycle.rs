@@ -14,7 +14,10 @@
 
 mod act;
 mod breaker;
+mod effect;
 mod grant;
+mod input;
+mod serve;
 mod step;
 #[cfg(test)]
 mod tests;
@@ -23,7 +26,11 @@ use jiff::Timestamp;
 use tokio::time::Instant;
 
 pub(super) use breaker::Breaker;
+pub use effect::Kind;
+pub(super) use effect::{Effect, Told};
 pub(super) use grant::{Approved, Grant};
+pub use input::{Act, Impossible};
+pub(super) use input::{Input, Outcome};
 
 use crate::config;
 
@@ -116,194 +123,6 @@ pub struct PluginError {
     pub at: Timestamp,
     /// The version it concerns, where that is not the current one.
     pub digest: Option<String>,
-}
-
-/// How a call ended, as far as versions care.
-#[derive(Clone, Debug)]
-pub(super) enum Outcome {
-    /// Streams that can be listed: proves a version.
-    Usable,
-    /// An answer of another kind: proves nothing, and nothing is wrong.
-    Answer,
-    /// The page has changed: maybe only for this version.
-    LayoutChanged(String),
-    /// The version's own fault.
-    Fault { code: &'static str, message: String },
-}
-
-/// What happened.
-#[derive(Clone, Debug)]
-pub(super) enum Input<G> {
-    /// The directory has this content. `forced`: an operator wants it loaded.
-    Seen {
-        digest: String,
-        forced: bool,
-    },
-    /// The directory has something that is not even read.
-    Unusable {
-        code: &'static str,
-        message: String,
-    },
-    /// The file is gone.
-    Gone,
-    /// `proven`: the very bytes that proved themselves before.
-    Loaded {
-        version: Version<G>,
-        proven: bool,
-    },
-    Refused {
-        digest: String,
-        code: &'static str,
-        message: String,
-    },
-    /// The trial call: `against` is why the version must not serve.
-    Probed {
-        digest: String,
-        against: Option<(&'static str, String)>,
-    },
-    /// The last good copy was loaded, for want of anything that serves.
-    Restored(Version<G>),
-    /// The copy of the version before was loaded, or could not be.
-    Returned(Option<Version<G>>),
-    /// A call of generation `number` ended.
-    Reported {
-        number: u64,
-        outcome: Outcome,
-    },
-    /// Whether the predecessor of generation `number` did better, and why.
-    Compared {
-        number: u64,
-        better: bool,
-        message: String,
-    },
-    Act(Act),
-}
-
-/// What an operator wants.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Act {
-    /// Load the file again, changed, quarantined or not.
-    Reload,
-    /// Back to the version that served before.
-    Rollback,
-    /// Let the held version have what it asks for.
-    Approve,
-    /// No more calls.
-    Disable,
-    /// Calls again.
-    Enable,
-}
-
-/// Why that is not possible.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-pub enum Impossible {
-    /// No such key.
-    #[error("there is no such plugin")]
-    NoSuchPlugin,
-    /// One version, or none.
-    #[error("there is no earlier version that worked")]
-    NothingToRollBack,
-    /// Nothing waits for approval.
-    #[error("nothing waits for approval")]
-    NothingHeld,
-    /// It serves.
-    #[error("it is not disabled")]
-    NotDisabled,
-    /// It does not.
-    #[error("it is disabled already")]
-    AlreadyDisabled,
-}
-
-impl Impossible {
-    /// Stable code.
-    pub fn code(self) -> &'static str {
-        match self {
-            Self::NoSuchPlugin => "no_such_plugin",
-            Self::NothingToRollBack => "nothing_to_roll_back",
-            Self::NothingHeld => "nothing_held",
-            Self::NotDisabled => "not_disabled",
-            Self::AlreadyDisabled => "already_disabled",
-        }
-    }
-}
-
-/// What is to be done, in this order.
-#[derive(Clone, Debug)]
-pub(super) enum Effect<G> {
-    /// Load the bytes that were seen.
-    Load { digest: String },
-    /// Try this version on its sites.
-    Probe(Version<G>),
-    /// Another version serves, or none: who waits for that wakes.
-    Changed,
-    /// Let the predecessor do what generation `number` failed at.
-    Compare {
-        number: u64,
-        old: Version<G>,
-        message: String,
-    },
-    /// The copy of the last good version is this one's now; what it was
-    /// becomes the copy of the version before.
-    Keep(Version<G>),
-    /// The copy of the version before is the last good one again.
-    KeepPrevious,
-    /// Load the copy of the version before.
-    LoadPrevious,
-    /// Load the last good copy, unless it is this digest's.
-    Restore { except: Option<String> },
-    /// No copy stays.
-    Forget,
-    /// Operators' decisions changed: disabled, approved.
-    RememberDecisions,
-    /// What goes with the copies changed: previous, quarantined.
-    RememberNotes,
-    /// Let the directory hand over this file again.
-    LookAgain { forced: bool },
-    /// Something that operators want to read.
-    Tell(Told),
-}
-
-/// One line of a plugin's story.
-#[derive(Clone, Debug)]
-pub(super) struct Told {
-    pub(super) kind: Kind,
-    pub(super) message: String,
-    pub(super) digest: Option<String>,
-    pub(super) version: Option<String>,
-}
-
-/// What a line tells.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Serialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Kind {
-    /// A new file.
-    Seen,
-    /// It serves.
-    Live,
-    /// It has proven itself.
-    Settled,
-    /// The version before serves again.
-    RolledBack,
-    /// It does not serve.
-    Refused,
-    /// Its digest does not serve again by itself.
-    Quarantined,
-    /// It waits for approval.
-    Held,
-    /// It was approved.
-    Approved,
-    /// No more calls.
-    Disabled,
-    /// Calls again.
-    Enabled,
-    /// Its file is gone.
-    Removed,
-    /// It failed too often in a row.
-    BreakerOpen,
-    /// It answers again.
-    BreakerClosed,
-    /// It may reach more than the version before.
-    Widened,
 }
 
 /// What a step may look at besides its slot and its input.

@@ -6,10 +6,11 @@
 
 use std::sync::Arc;
 
+use super::asked::Asked;
 use super::bindings::ExtractorPre;
 use super::call::{Call, Host, RunError};
 use super::compile::CompileError;
-use super::site::{Asked, Site};
+use super::site::Site;
 use crate::metrics::Counted;
 
 /// One loaded version of a plugin, ready to be called.

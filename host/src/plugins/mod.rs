@@ -11,6 +11,7 @@
 //! the watched directory or the command line; [`registry`] swaps generations
 //! and takes back one that fails its probation.
 
+mod asked;
 mod bindings;
 mod call;
 mod capabilities;

@@ -8,12 +8,13 @@
 use futures::future::join_all;
 use jiff::Timestamp;
 
+use super::asked::Asked;
 use super::bindings::exports::f1_streams::extractor::metadata::PluginInfo;
 use super::bindings::f1_streams::extractor::types as wit;
 use super::outcome::Block;
 pub(super) use super::outcome::ExtractError;
 use super::scrub::Scrubber;
-use super::site::{Asked, Site};
+use super::site::Site;
 use super::stream::{Extraction, Protection, Quality, Refused, Stream, StreamKind};
 pub(super) use super::text::clean;
 use crate::config::{Key, PluginLimits};

@@ -17,10 +17,11 @@ use tokio::time::Instant;
 use tracing::instrument::WithSubscriber;
 use url::Url;
 
+use super::super::asked::Asked;
 use super::super::bindings::f1_streams::extractor::http as wit_http;
 use super::super::call::Call;
 use super::super::meters::Meters;
-use super::super::site::{Asked, Site};
+use super::super::site::Site;
 use crate::config::PluginLimits;
 use crate::metrics::Metrics;
 use crate::net::{Denied, Egress, FetchError, Rules, check_header};

@@ -142,7 +142,8 @@ fn a_file_is_handed_on_when_it_is_whole() {
 
 #[test]
 fn what_is_no_plugin_file_is_told_once_and_never_followed() {
-    let cases: [(&str, fn(&PathBuf)); 6] = [
+    type Make = fn(&PathBuf);
+    let cases: [(&str, Make); 6] = [
         ("link", |path| {
             std::os::unix::fs::symlink("/etc/passwd", path).expect("linked");
         }),
@@ -158,7 +159,7 @@ fn what_is_no_plugin_file_is_told_once_and_never_followed() {
             std::os::unix::net::UnixListener::bind(path).expect("bound");
         }),
         ("big", |path| {
-            std::fs::write(path, [0; 2000]).expect("written")
+            std::fs::write(path, [0; 2000]).expect("written");
         }),
     ];
     for (name, make) in cases {
