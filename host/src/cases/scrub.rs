@@ -7,6 +7,7 @@
 //! nobody anything, and they are part of ordinary words.
 
 mod needles;
+mod values;
 
 use bytes::Bytes;
 use http::header::{
@@ -18,6 +19,7 @@ use jiff::Timestamp;
 use url::Url;
 
 use needles::Needles;
+use values::{basic, by_age, is_random, tells, word};
 
 use crate::config;
 use crate::net::{Answer, Exchange};
@@ -36,8 +38,6 @@ const HARMLESS: &[&str] = &[
     "user-agent",
     "x-requested-with",
 ];
-/// In the names of headers and settings that carry credentials.
-const TELLING: &[&str] = &["auth", "key", "passw", "secret", "session", "token"];
 
 /// Replaces what one recording must not hold.
 #[derive(Clone, Debug, Default)]
@@ -254,68 +254,4 @@ impl Scrubber {
                 .collect(),
         }
     }
-}
-
-/// A `Set-Cookie` line that says how long it lasts, not until when.
-fn by_age(line: &str, time: Timestamp) -> String {
-    let attribute = |part: &&str, name: &str| {
-        let found = part.trim().split_once('=');
-        found
-            .filter(|(key, _)| key.trim().eq_ignore_ascii_case(name))
-            .map(|(_, v)| v.trim().to_owned())
-    };
-    let expires = line.split(';').find_map(|part| attribute(&part, "expires"));
-    // "Sun, 22-Nov-2026 …" is as common as the date of RFC 9110.
-    let expires = expires.map(|text| text.replace('-', " "));
-    let Some(expires) = expires.and_then(|text| jiff::fmt::rfc2822::parse(&text).ok()) else {
-        return line.to_owned();
-    };
-    let left = expires.timestamp().duration_since(time).as_secs().max(0);
-    let aged = line
-        .split(';')
-        .any(|part| attribute(&part, "max-age").is_some());
-    let kept = line
-        .split(';')
-        .filter(|part| attribute(part, "expires").is_none());
-    let kept = kept.collect::<Vec<_>>().join(";");
-    if aged {
-        kept
-    } else {
-        format!("{kept}; Max-Age={left}")
-    }
-}
-
-/// The password of `Basic` credentials (RFC 7617).
-fn basic(scheme: &str, token: &str) -> Option<String> {
-    use base64::Engine as _;
-    if !scheme.eq_ignore_ascii_case("basic") {
-        return None;
-    }
-    let decoded = base64::engine::general_purpose::STANDARD
-        .decode(token)
-        .ok()?;
-    let text = String::from_utf8(decoded).ok()?;
-    Some(text.split_once(':')?.1.to_owned())
-}
-
-/// Long enough for a session, and no word.
-fn is_random(value: &str) -> bool {
-    value.len() >= 16 || (value.len() >= 8 && value.bytes().any(|b| b.is_ascii_digit()))
-}
-
-fn tells(name: &str) -> bool {
-    let name = name.to_ascii_lowercase();
-    TELLING.iter().any(|part| name.contains(part))
-}
-
-/// A name as part of a placeholder.
-fn word(name: &str) -> String {
-    let letter = |c: char| {
-        if c.is_ascii_alphanumeric() {
-            c.to_ascii_lowercase()
-        } else {
-            '-'
-        }
-    };
-    name.chars().map(letter).collect()
 }

@@ -11,6 +11,7 @@ mod cases;
 mod command_line;
 mod compile;
 mod contract;
+mod diagnostics;
 mod egress;
 mod grants;
 mod guests;

@@ -1,0 +1,108 @@
+//! What a value looks like: a date that will be over, a credential, a word.
+
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use jiff::Timestamp;
+
+/// In the names of headers and settings that carry credentials.
+const TELLING: &[&str] = &["auth", "key", "passw", "secret", "session", "token"];
+
+/// A `Set-Cookie` line that says how long it lasts, not until when.
+pub(super) fn by_age(line: &str, time: Timestamp) -> String {
+    let attribute = |part: &&str, name: &str| {
+        let found = part.trim().split_once('=');
+        found
+            .filter(|(key, _)| key.trim().eq_ignore_ascii_case(name))
+            .map(|(_, v)| v.trim().to_owned())
+    };
+    let expires = line.split(';').find_map(|part| attribute(&part, "expires"));
+    // "Sun, 22-Nov-2026 …" is as common as the date of RFC 9110.
+    let expires = expires.map(|text| text.replace('-', " "));
+    let Some(expires) = expires.and_then(|text| jiff::fmt::rfc2822::parse(&text).ok()) else {
+        return line.to_owned();
+    };
+    let left = expires.timestamp().duration_since(time).as_secs().max(0);
+    let aged = line
+        .split(';')
+        .any(|part| attribute(&part, "max-age").is_some());
+    let kept = line
+        .split(';')
+        .filter(|part| attribute(part, "expires").is_none());
+    let kept = kept.collect::<Vec<_>>().join(";");
+    if aged {
+        kept
+    } else {
+        format!("{kept}; Max-Age={left}")
+    }
+}
+
+/// The password of `Basic` credentials (RFC 7617).
+pub(super) fn basic(scheme: &str, token: &str) -> Option<String> {
+    if !scheme.eq_ignore_ascii_case("basic") {
+        return None;
+    }
+    let decoded = STANDARD.decode(token).ok()?;
+    let text = String::from_utf8(decoded).ok()?;
+    Some(text.split_once(':')?.1.to_owned())
+}
+
+/// Long enough for a session, and no word.
+pub(super) fn is_random(value: &str) -> bool {
+    value.len() >= 16 || (value.len() >= 8 && value.bytes().any(|b| b.is_ascii_digit()))
+}
+
+pub(super) fn tells(name: &str) -> bool {
+    let name = name.to_ascii_lowercase();
+    TELLING.iter().any(|part| name.contains(part))
+}
+
+/// A name as part of a placeholder.
+pub(super) fn word(name: &str) -> String {
+    let letter = |c: char| {
+        if c.is_ascii_alphanumeric() {
+            c.to_ascii_lowercase()
+        } else {
+            '-'
+        }
+    };
+    name.chars().map(letter).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_cookie_is_kept_by_its_age() {
+        let now = "2026-11-22T12:00:00Z".parse().expect("a time");
+        for (line, expect) in [
+            ("a=1; Path=/", "a=1; Path=/"),
+            (
+                "a=1; Expires=Sun, 22 Nov 2026 13:00:00 GMT; Path=/",
+                "a=1; Path=/; Max-Age=3600",
+            ),
+            (
+                "a=1; expires=Sun, 22-Nov-2026 12:00:09 GMT",
+                "a=1; Max-Age=9",
+            ),
+            ("a=; Expires=Thu, 01 Jan 1970 00:00:00 GMT", "a=; Max-Age=0"),
+            (
+                "a=1; Max-Age=7; Expires=Sun, 22 Nov 2026 13:00:00 GMT",
+                "a=1; Max-Age=7",
+            ),
+            ("a=1; Expires=some day", "a=1; Expires=some day"),
+        ] {
+            assert_eq!(by_age(line, now), expect);
+        }
+    }
+
+    #[test]
+    fn credentials_are_told_from_words() {
+        assert_eq!(basic("Basic", "bWU6c2VjcmV0").as_deref(), Some("secret"));
+        assert_eq!(basic("Bearer", "bWU6c2VjcmV0"), None);
+        assert!(is_random("k3yk3yk3") && is_random("abcdefghijklmnop"));
+        assert!(!is_random("dark") && !is_random("deleted"));
+        assert!(tells("X-Api-Key") && !tells("referer"));
+        assert_eq!(word("Api Key_1"), "api-key-1");
+    }
+}
