@@ -86,9 +86,13 @@ impl<G: Clone> Slot<G> {
         self.trial = None;
         self.held = None;
         self.error = None;
-        // The bytes that proved themselves while they were loaded again.
+        // The bytes that proved themselves need no probation, whichever way they
+        // come: nothing is its own way back.
         let again = |live: &Live<G>| live.settled && live.version.digest == version.digest;
-        let settled = settled || self.current.as_ref().is_some_and(again);
+        let before = |old: &Version<G>| old.digest == version.digest;
+        let settled = settled
+            || self.current.as_ref().is_some_and(again)
+            || self.fallback.as_ref().is_some_and(before);
         self.generations += 1;
         if context.grants == Grants::Declared {
             self.approve_by_dropping(&version, out);

@@ -64,6 +64,10 @@ proptest! {
                 prop_assert!(slot.fallback.is_none(), "probation has an end");
             }
 
+            if let (Some(back), Some(live)) = (&slot.fallback, &slot.current) {
+                prop_assert_ne!(&back.digest, &live.version.digest, "its own way back");
+            }
+
             // A quarantined digest serves again only on purpose.
             match what {
                 Move::Act(Act::Reload) | Move::Gone => banned = None,
