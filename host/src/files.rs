@@ -35,7 +35,7 @@ pub(crate) fn write(path: &Path, bytes: &[u8]) -> io::Result<()> {
     File::open(dir)?.sync_all()
 }
 
-/// As [`write`], for what is no secret and goes into a repository: readable
+/// As [`write()`], for what is no secret and goes into a repository: readable
 /// by whom the process's umask lets.
 pub(crate) fn write_shared(path: &Path, bytes: &[u8]) -> io::Result<()> {
     let dir = parent(path)?;

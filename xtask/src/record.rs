@@ -23,7 +23,7 @@ pub(crate) struct Arguments {
     /// A bundle from the service's diagnostics.
     #[arg(long, value_name = "BUNDLE")]
     from: Option<PathBuf>,
-    /// The service's configuration, for what [net] allows.
+    /// The service's configuration, for what its `net` section allows.
     #[arg(long, value_name = "FILE")]
     config: Option<PathBuf>,
 }
