@@ -115,27 +115,13 @@ impl Journal {
         self.emit(level, &text);
     }
 
-    /// Bytes that a guest prints: a line of the journal for each line.
+    /// Bytes that a guest prints: a line of the journal for each line, one after
+    /// the other, so that many of them take no more memory than one.
     pub(super) fn print(&self, output: Output, bytes: &[u8]) {
-        let max = self.line_limit();
-        let mut lines = Vec::new();
-        {
-            let mut said = self.said();
-            let begun = match output {
-                Output::Stdout => &mut said.stdout,
-                Output::Stderr => &mut said.stderr,
-            };
-            for piece in bytes.split_inclusive(|byte| *byte == b'\n') {
-                // What is beyond the limit is cut off like a long line's end.
-                let room = (max + 1).saturating_sub(begun.len());
-                begun.extend_from_slice(&piece[..piece.len().min(room)]);
-                if piece.ends_with(b"\n") {
-                    lines.push(std::mem::take(begun));
-                }
+        for piece in bytes.split_inclusive(|byte| *byte == b'\n') {
+            if let Some(line) = self.begin(output, piece) {
+                self.line(output, &line);
             }
-        }
-        for line in lines {
-            self.line(output, &line);
         }
     }
 
@@ -191,6 +177,20 @@ impl Journal {
             std::mem::take(&mut said.log),
             std::mem::take(&mut said.kept),
         )
+    }
+
+    /// Adds to the line that `output` has begun; returns it once it is whole.
+    fn begin(&self, output: Output, piece: &[u8]) -> Option<Vec<u8>> {
+        let max = self.line_limit();
+        let mut said = self.said();
+        let begun = match output {
+            Output::Stdout => &mut said.stdout,
+            Output::Stderr => &mut said.stderr,
+        };
+        // What is beyond the limit is cut off like a long line's end.
+        let room = (max + 1).saturating_sub(begun.len());
+        begun.extend_from_slice(&piece[..piece.len().min(room)]);
+        piece.ends_with(b"\n").then(|| std::mem::take(begun))
     }
 
     fn line(&self, output: Output, bytes: &[u8]) {

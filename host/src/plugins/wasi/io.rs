@@ -7,6 +7,7 @@ use wasmtime_wasi::p2::bindings::io::{error, poll, streams};
 use wasmtime_wasi::p2::{DynInputStream, DynOutputStream, DynPollable, StreamError, StreamResult};
 
 use super::Call;
+use super::output::PIECE;
 use crate::plugins::meters::Time;
 
 /// The handles of a call, and its time.
@@ -117,6 +118,10 @@ impl streams::HostOutputStream for Bounded<'_> {
     }
 
     fn write(&mut self, stream: Output, bytes: Vec<u8>) -> StreamResult<()> {
+        // As with every other write, which wasmtime checks itself.
+        if bytes.len() > PIECE {
+            return Err(StreamError::trap("more at once than is ever permitted"));
+        }
         streams::HostOutputStream::write(self.table, stream, bytes)
     }
 

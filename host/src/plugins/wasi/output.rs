@@ -19,7 +19,7 @@ pub(super) struct Printer {
 }
 
 /// Taken in one write.
-const PIECE: usize = 64 << 10;
+pub(super) const PIECE: usize = 64 << 10;
 
 impl Printer {
     pub(super) fn new(journal: Journal, output: Output) -> Self {

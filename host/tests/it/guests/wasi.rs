@@ -13,6 +13,8 @@ pub(super) const IMPORTS: &str = r#"
         (func $read (param i32 i64 i32)))
     (import "wasi:io/streams@0.2.0" "[method]output-stream.blocking-write-and-flush"
         (func $print (param i32 i32 i32 i32)))
+    (import "wasi:io/streams@0.2.0" "[method]output-stream.write"
+        (func $print_at_once (param i32 i32 i32 i32)))
     (import "wasi:io/poll@0.2.0" "poll" (func $poll (param i32 i32 i32)))
     (import "wasi:io/poll@0.2.0" "[method]pollable.block" (func $block (param i32)))
     (import "wasi:clocks/monotonic-clock@0.2.0" "now" (func $monotonic (result i64)))
@@ -59,6 +61,7 @@ const PACKAGES: &[&str] = &[
             blocking-read: func(len: u64) -> result<list<u8>, stream-error>;
         }
         resource output-stream {
+            write: func(contents: list<u8>) -> result<_, stream-error>;
             blocking-write-and-flush: func(contents: list<u8>) -> result<_, stream-error>;
         }
     }",

@@ -141,6 +141,18 @@ pub(super) fn rows() -> Vec<Row> {
             "plugins.limits.handles",
         ),
         row(
+            "P23 prints 8 MiB of line ends at once",
+            // Each would be a line of its own until it is counted.
+            guest(
+                "i32.const 200 memory.grow drop
+                i32.const 1048576 i32.const 10 i32.const 8388608 memory.fill
+                call $stdout i32.const 1048576 i32.const 8388608 i32.const 65536
+                call $print_at_once i32.const 512",
+            ),
+            "invalid_output",
+            None,
+        ),
+        row(
             "P26 blocks on a timer for ever",
             guest("i64.const -1 call $timer call $block i32.const 512"),
             "deadline",
