@@ -1,14 +1,14 @@
 //! A guest's requests: the only way out of the sandbox, through the guard.
 //!
-//! Every request costs one of the call's, before anything else is looked at:
-//! one that is refused is logged, too, and must not be free.
+//! Every request costs one of the call's, before anything else is done for it:
+//! one that is refused is logged, too, and must not be free, and one that is
+//! not paid for is no task.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 use std::time::Duration;
 
 use bytes::Bytes;
-use futures::future::join_all;
 use http::{HeaderMap, Method};
 use tokio::runtime::Handle;
 use tokio::sync::Semaphore;
@@ -83,31 +83,36 @@ impl Rules for GuestRules<'_> {
     }
 }
 
+type Answer = Result<wit_http::Response, wit_http::Error>;
+
+/// A request under way, which ends with its handle, or why it never was.
+type Started = Result<JoinSet<Answer>, wit_http::Error>;
+
 /// What is left of a call's time for a guest whose fetch took all it could: so
 /// that a slow site is the site's trouble and not the plugin's deadline.
 const TIME_TO_ANSWER: Duration = Duration::from_millis(500);
 
 impl Outbound {
-    async fn fetch(
-        self: &Arc<Self>,
-        request: wit_http::Request,
-    ) -> Result<wit_http::Response, wit_http::Error> {
+    /// Pays for a request and begins it.
+    fn start(self: &Arc<Self>, request: wit_http::Request) -> Started {
+        self.pay().map_err(guest_error)?;
         let mut task = JoinSet::new();
         let this = self.clone();
         let exchange = async move { this.exchange(request).await };
         task.spawn_on(exchange.with_current_subscriber(), &self.runtime);
-        match task.join_next().await {
+        Ok(task)
+    }
+
+    async fn finish(started: Started) -> Answer {
+        match started?.join_next().await {
             Some(Ok(result)) => result,
             Some(Err(error)) if error.is_panic() => std::panic::resume_unwind(error.into_panic()),
             _ => Err(wit_http::Error::Protocol("the service ends".into())),
         }
     }
 
-    async fn exchange(
-        &self,
-        request: wit_http::Request,
-    ) -> Result<wit_http::Response, wit_http::Error> {
-        self.pay().map_err(guest_error)?;
+    /// One that is paid for.
+    async fn exchange(&self, request: wit_http::Request) -> Answer {
         let site = &*self.site;
         let max = self
             .limits
@@ -289,12 +294,9 @@ fn guest_error(error: FetchError) -> wit_http::Error {
 }
 
 impl wit_http::Host for Call {
-    async fn send(
-        &mut self,
-        request: wit_http::Request,
-    ) -> wasmtime::Result<Result<wit_http::Response, wit_http::Error>> {
+    async fn send(&mut self, request: wit_http::Request) -> wasmtime::Result<Answer> {
         let (outbound, began) = (self.outbound()?, Instant::now());
-        let answer = outbound.fetch(request).await;
+        let answer = Outbound::finish(outbound.start(request)).await;
         self.time.waited_since(began);
         Ok(answer)
     }
@@ -302,10 +304,14 @@ impl wit_http::Host for Call {
     async fn send_all(
         &mut self,
         requests: Vec<wit_http::Request>,
-    ) -> wasmtime::Result<Vec<Result<wit_http::Response, wit_http::Error>>> {
+    ) -> wasmtime::Result<Vec<Answer>> {
         let (outbound, began) = (self.outbound()?, Instant::now());
-        let fetches = requests.into_iter().map(|request| outbound.fetch(request));
-        let answers = join_all(fetches).await;
+        let started = requests.into_iter().map(|request| outbound.start(request));
+        let started: Vec<_> = started.collect();
+        let mut answers = Vec::with_capacity(started.len());
+        for one in started {
+            answers.push(Outbound::finish(one).await);
+        }
         self.time.waited_since(began);
         Ok(answers)
     }

@@ -1,7 +1,7 @@
 //! P16 to P20: guests that fetch too much, too long, or where they may not.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering::SeqCst};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering::SeqCst};
 use std::time::Duration;
 
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
@@ -254,4 +254,45 @@ async fn p20_slow_bodies_end_with_the_call_and_few_are_open_at_once() {
         tokio::time::sleep(Duration::from_millis(100)).await;
     }
     panic!("{} connections are still open", server.open.load(SeqCst));
+}
+
+/// What is beyond the call's requests is answered, not begun.
+#[tokio::test(flavor = "multi_thread")]
+async fn p16_requests_that_are_not_paid_for_are_no_tasks() {
+    let lab = Lab::new(super::PATIENT);
+    let mut image = Image::new();
+    let requests = image.requests("https://elsewhere.example/", 20_000);
+    let answers = image.end() + 64;
+    // The first is denied, the last one has no budget: answers of 40 bytes.
+    let extract = format!(
+        "i32.const {} i32.const {} i32.const {answers} call $send_all
+        i32.const {answers} i32.load local.tee $i
+        i32.load8_u offset=8 i32.const {DENIED} i32.ne if unreachable end
+        local.get $i i32.load8_u offset=799968 i32.const {BUDGET} i32.ne if unreachable end
+        i32.const 512",
+        requests.0, requests.1
+    );
+    let plugin = lab.load(&guest(&image, extract)).await.unwrap();
+    let runtime = tokio::runtime::Handle::current().metrics();
+    let (ended, most) = (
+        Arc::new(AtomicBool::new(false)),
+        Arc::<AtomicUsize>::default(),
+    );
+    let watcher = std::thread::spawn({
+        let (ended, most) = (ended.clone(), most.clone());
+        move || {
+            while !ended.load(SeqCst) {
+                most.fetch_max(runtime.num_alive_tasks(), SeqCst);
+                std::thread::sleep(Duration::from_micros(200));
+            }
+        }
+    });
+    let call = lab.call(&plugin, &lab.site("")).await;
+    ended.store(true, SeqCst);
+    watcher.join().unwrap();
+    assert_eq!(call.result.unwrap_err().code(), "not_found");
+    assert!(call.used.requests >= 20_000, "{:?}", call.used);
+    // `plugins.limits.requests` is 100.
+    let most = most.load(SeqCst);
+    assert!(most < 300, "{most} tasks at once");
 }
