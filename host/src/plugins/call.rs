@@ -34,6 +34,7 @@ use super::outcome::Used;
 pub(super) use super::outcome::{CallError, RunError};
 use super::scrub::Scrubber;
 use super::site::Site;
+use super::state::State;
 use super::text::clean;
 use super::transcript::Transcript;
 use super::validate::Door;
@@ -86,7 +87,7 @@ struct Caller {
 struct Running {
     store: Store<Call>,
     stack: bytesize::ByteSize,
-    _permit: OwnedSemaphorePermit,
+    permit: OwnedSemaphorePermit,
 }
 
 impl Host {
@@ -144,7 +145,7 @@ impl Host {
         let running = Running {
             store: self.store(call),
             stack: self.config.stack,
-            _permit: permit,
+            permit,
         };
         // What it logs goes where its caller's lines go.
         let work = work(running).with_current_subscriber();
@@ -249,9 +250,14 @@ impl Running {
         answer.map_err(|error| classify::run(&error, self.store.data(), self.stack))
     }
 
-    /// Ends the guest: its memory and its place are free for others.
-    fn end(self) -> Call {
-        self.store.into_data()
+    /// Ends the guest: its memory and its place are free for others. Only then
+    /// is kept what it left for `site`, and what a slow disk does is the site's
+    /// own matter.
+    async fn end(self, state: &State) -> Call {
+        let call = self.store.into_data();
+        drop(self.permit);
+        state.save().await;
+        call
     }
 }
 

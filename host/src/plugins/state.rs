@@ -3,12 +3,14 @@
 //!
 //! Bounded by `plugins.limits.state` over keys and values, and
 //! `plugins.limits.state_entries`. Written to
-//! `data_dir/state/<site>.json` after a call that changed it; a file that
-//! cannot be read is an empty state.
+//! `data_dir/state/<site>.json` after a call that changed it, one write at a
+//! time; a file that cannot be read is an empty state.
 
 use std::collections::BTreeMap;
+use std::io;
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
@@ -28,11 +30,28 @@ struct Entry {
 #[derive(Clone, Debug)]
 pub(super) struct State(Arc<Inner>);
 
-#[derive(Debug)]
 struct Inner {
-    /// `None`: it ends with the process.
-    path: Option<PathBuf>,
-    entries: Mutex<(BTreeMap<String, Entry>, bool)>,
+    /// Replaces the file. `None`: it ends with the process.
+    write: Option<Write>,
+    kept: Mutex<Kept>,
+}
+
+/// May hang as long as the file system does.
+type Write = Box<dyn Fn(&[u8]) -> io::Result<()> + Send + Sync>;
+
+#[derive(Default)]
+struct Kept {
+    entries: BTreeMap<String, Entry>,
+    /// Not yet written.
+    changed: bool,
+    /// Being written: what changes meanwhile is written after it.
+    saving: bool,
+}
+
+impl std::fmt::Debug for Inner {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("State")
+    }
 }
 
 /// What one site may keep.
@@ -53,16 +72,39 @@ pub(super) enum Full {
 /// Larger files are somebody else's and are ignored.
 const MAX_FILE: u64 = 4 << 20;
 
+/// Longest that a call waits for the write, which goes on: a mount that hangs
+/// must not hold up what needs none.
+const PATIENCE: Duration = Duration::from_secs(1);
+
 impl State {
     pub(super) fn open(path: PathBuf) -> Self {
         let entries = files::read(&path, MAX_FILE)
             .ok()
             .and_then(|bytes| serde_json::from_slice(&bytes).ok())
             .unwrap_or_default();
+        Self::with(
+            entries,
+            Some(Box::new(move |bytes| files::write(&path, bytes))),
+        )
+    }
+
+    fn with(entries: BTreeMap<String, Entry>, write: Option<Write>) -> Self {
+        let kept = Kept {
+            entries,
+            ..Kept::default()
+        };
         Self(Arc::new(Inner {
-            path: Some(path),
-            entries: Mutex::new((entries, false)),
+            write,
+            kept: Mutex::new(kept),
         }))
+    }
+
+    /// Written by `write`.
+    #[cfg(test)]
+    pub(super) fn written_by(
+        write: impl Fn(&[u8]) -> io::Result<()> + Send + Sync + 'static,
+    ) -> Self {
+        Self::with(BTreeMap::new(), Some(Box::new(write)))
     }
 
     /// Written nowhere; `values` are base64 and do not expire.
@@ -72,17 +114,14 @@ impl State {
             let expires = None;
             (key.clone(), Entry { value, expires })
         };
-        Self(Arc::new(Inner {
-            path: None,
-            entries: Mutex::new((values.iter().map(entry).collect(), false)),
-        }))
+        Self::with(values.iter().map(entry).collect(), None)
     }
 
     /// What has not expired: base64 of each value.
     pub(super) fn values(&self, now_ms: i64) -> BTreeMap<String, String> {
-        let entries = self.lock();
-        let live = entries
-            .0
+        let kept = self.lock();
+        let live = kept
+            .entries
             .iter()
             .filter(|(_, entry)| entry.expires.is_none_or(|at| at > now_ms));
         live.map(|(key, entry)| (key.clone(), entry.value.clone()))
@@ -90,8 +129,8 @@ impl State {
     }
 
     pub(super) fn get(&self, key: &str, now_ms: i64) -> Option<Vec<u8>> {
-        let entries = self.lock();
-        let entry = entries.0.get(key)?;
+        let kept = self.lock();
+        let entry = kept.entries.get(key)?;
         if entry.expires.is_some_and(|at| at <= now_ms) {
             return None;
         }
@@ -106,12 +145,11 @@ impl State {
         now_ms: i64,
         quota: Quota,
     ) -> Result<(), Full> {
-        let mut entries = self.lock();
-        entries
-            .0
+        let mut kept = self.lock();
+        kept.entries
             .retain(|_, entry| entry.expires.is_none_or(|at| at > now_ms));
-        let others: usize = entries
-            .0
+        let others: usize = kept
+            .entries
             .iter()
             .filter(|(other, _)| *other != key)
             .map(|(other, entry)| other.len() + entry.value.len() / 4 * 3)
@@ -119,43 +157,74 @@ impl State {
         if (others + key.len() + value.len()) as u64 > quota.bytes {
             return Err(Full::Bytes);
         }
-        if !entries.0.contains_key(key) && entries.0.len() >= quota.entries {
+        if !kept.entries.contains_key(key) && kept.entries.len() >= quota.entries {
             return Err(Full::Entries);
         }
         let entry = Entry {
             value: STANDARD.encode(value),
             expires,
         };
-        entries.0.insert(key.to_owned(), entry);
-        entries.1 = true;
+        kept.entries.insert(key.to_owned(), entry);
+        kept.changed = true;
         Ok(())
     }
 
     pub(super) fn delete(&self, key: &str) {
-        let mut entries = self.lock();
-        entries.1 |= entries.0.remove(key).is_some();
+        let mut kept = self.lock();
+        kept.changed |= kept.entries.remove(key).is_some();
     }
 
-    /// Writes what changed since the last time. Blocking.
-    pub(super) fn save(&self) -> std::io::Result<()> {
-        let Some(path) = &self.0.path else {
-            return Ok(());
-        };
-        let bytes = {
-            let mut entries = self.lock();
-            if !std::mem::take(&mut entries.1) {
-                return Ok(());
+    /// Writes what changed, off the runtime: waits for it a moment, and not at
+    /// all where an earlier write is still under way, which takes it along.
+    pub(super) async fn save(&self) {
+        if !self.begin() {
+            return;
+        }
+        let this = self.clone();
+        let saving = tokio::task::spawn_blocking(move || this.write());
+        match tokio::time::timeout(PATIENCE, saving).await {
+            Ok(Ok(Err(error))) => {
+                tracing::warn!(%error, "a site's state could not be written");
             }
-            serde_json::to_vec(&entries.0)?
-        };
-        files::write(path, &bytes).inspect_err(|_| self.lock().1 = true)
+            Ok(_) => {}
+            Err(_) => tracing::warn!("a site's state is still being written: does data_dir hang?"),
+        }
     }
 
-    fn lock(&self) -> std::sync::MutexGuard<'_, (BTreeMap<String, Entry>, bool)> {
-        self.0
-            .entries
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
+    /// Whether there is something to write and nobody writes.
+    fn begin(&self) -> bool {
+        let mut kept = self.lock();
+        let begins = self.0.write.is_some() && kept.changed && !kept.saving;
+        kept.saving |= begins;
+        begins
+    }
+
+    /// Until nothing is left to write. Blocking; after [`State::begin`].
+    fn write(&self) -> io::Result<()> {
+        loop {
+            let bytes = {
+                let mut kept = self.lock();
+                if !std::mem::take(&mut kept.changed) {
+                    kept.saving = false;
+                    return Ok(());
+                }
+                serde_json::to_vec(&kept.entries)
+            };
+            let written = match (bytes, &self.0.write) {
+                (Ok(bytes), Some(write)) => write(&bytes),
+                (Err(error), _) => Err(error.into()),
+                (Ok(_), None) => Ok(()),
+            };
+            if let Err(error) = written {
+                let mut kept = self.lock();
+                (kept.changed, kept.saving) = (true, false);
+                return Err(error);
+            }
+        }
+    }
+
+    fn lock(&self) -> std::sync::MutexGuard<'_, Kept> {
+        self.0.kept.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -163,8 +232,8 @@ impl State {
 mod tests {
     use super::*;
 
-    #[test]
-    fn state_survives_a_restart_expires_and_is_bounded() {
+    #[tokio::test]
+    async fn state_survives_a_restart_expires_and_is_bounded() {
         let dir = tempfile::tempdir().expect("tempdir");
         let path = dir.path().join("state/a.json");
         let state = State::open(path.clone());
@@ -183,15 +252,48 @@ mod tests {
             Ok(()),
             "a known one"
         );
-        state.save().expect("saved");
+        state.save().await;
         let again = State::open(path.clone());
         assert_eq!(again.get("token", 50).as_deref(), Some(&b"abc"[..]));
         assert_eq!(again.get("short", 9).as_deref(), Some(&b"x"[..]));
         assert_eq!(again.get("short", 10), None);
         again.delete("token");
-        again.save().expect("saved");
+        again.save().await;
         assert_eq!(State::open(path.clone()).get("token", 0), None);
         std::fs::write(&path, b"{broken").expect("written");
         assert_eq!(State::open(path).get("token", 0), None);
+    }
+    #[tokio::test]
+    async fn a_write_that_hangs_is_one_write_and_takes_later_changes_along() {
+        let (begun, writes) = std::sync::mpsc::channel();
+        let (free, gate) = std::sync::mpsc::channel::<()>();
+        let gate = Mutex::new(gate);
+        let state = State::written_by(move |bytes| {
+            begun.send(bytes.to_vec()).expect("the test lives");
+            let gate = gate.lock().expect("one at a time");
+            gate.recv().map_err(io::Error::other)
+        });
+        let quota = Quota {
+            bytes: 100,
+            entries: 10,
+        };
+        let began = std::time::Instant::now();
+        for key in ["first", "second", "third"] {
+            assert_eq!(state.set(key, b"x", None, 0, quota), Ok(()));
+            state.save().await;
+        }
+        assert!(began.elapsed() < 3 * PATIENCE, "only the first waits");
+        assert!(writes.recv().is_ok() && writes.try_recv().is_err());
+        free.send(()).expect("a write waits");
+        let last = writes.recv().expect("written again");
+        let last = String::from_utf8(last).expect("JSON");
+        assert!(last.contains("second") && last.contains("third"), "{last}");
+        // One that fails is tried again after the next call.
+        drop(free);
+        while state.lock().saving {
+            tokio::time::sleep(Duration::from_millis(5)).await;
+        }
+        state.save().await;
+        assert!(writes.try_recv().is_ok());
     }
 }

@@ -10,7 +10,6 @@ use crate::plugins::bindings::f1_streams::extractor::types as wit;
 use crate::plugins::load::Generation;
 use crate::plugins::outcome::Ended;
 use crate::plugins::site::Site;
-use crate::plugins::state::State;
 use crate::plugins::stream::Extraction;
 use crate::plugins::transcript::Before;
 use crate::plugins::validate::Described;
@@ -90,13 +89,12 @@ impl Generation {
                     .f1_streams_extractor_extraction()
                     .call_extract(&mut running.store, &hint)
                     .await;
-                save(&site.state).await;
-                let answer = running.answer(answer)?;
+                let answer = running.answer(answer);
                 // Neither the guest's memory nor its place is needed to check
                 // what it returned, and checking may wait for name servers.
-                let call = running.end();
+                let call = running.end(&site.state).await;
                 let door = call.door();
-                let records = answer.map_err(|error| door.error(error))?;
+                let records = answer?.map_err(|error| door.error(error))?;
                 let checked = door.extraction(records, &site).await;
                 Ok(checked.map_err(RunError::InvalidOutput)?)
             }
@@ -118,9 +116,9 @@ impl Generation {
                 .f1_streams_extractor_extraction()
                 .call_probe(&mut running.store)
                 .await;
-            save(&state).await;
-            let answer = running.answer(answer)?;
-            Ok(answer.map_err(|error| running.store.data().door().error(error))?)
+            let answer = running.answer(answer);
+            let call = running.end(&state).await;
+            Ok(answer?.map_err(|error| call.door().error(error))?)
         };
         self.ended(host, site, work).await
     }
@@ -188,13 +186,5 @@ impl From<&Hint> for wit::SessionHint {
             languages: Vec::new(),
             extra: Vec::new(),
         }
-    }
-}
-
-async fn save(state: &State) {
-    let state = state.clone();
-    let saved = tokio::task::spawn_blocking(move || state.save()).await;
-    if let Ok(Err(error)) = saved {
-        tracing::warn!(%error, "a site's state could not be written");
     }
 }
