@@ -186,6 +186,8 @@ pub struct Breaker {
 pub struct Compile {
     #[serde(deserialize_with = "value::size")]
     pub memory: ByteSize,
+    #[serde(deserialize_with = "value::size")]
+    pub output: ByteSize,
     #[serde(deserialize_with = "value::duration")]
     pub time: Duration,
     #[serde(deserialize_with = "value::count")]

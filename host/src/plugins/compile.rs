@@ -25,7 +25,7 @@ use wasmtime::component::Component;
 
 pub use child::compile_standard_input;
 
-use self::artefact::Maker;
+use self::artefact::{FRONT, Maker};
 use self::cache::Cache;
 use super::engine::Engine;
 use crate::config::{self, Config};
@@ -43,6 +43,9 @@ pub enum CompileError {
     /// The compiler gave up, which with sound input means for want of memory.
     #[error("compiling it takes more than plugins.compile.memory = {0}, or breaks the compiler")]
     Memory(ByteSize),
+    /// Its code is longer than `plugins.compile.output`.
+    #[error("its code is longer than plugins.compile.output = {0}")]
+    Output(ByteSize),
     /// Not the component's fault.
     #[error("the compiler does not run: {0}")]
     Compiler(String),
@@ -55,6 +58,7 @@ impl CompileError {
             Self::Refused(_) => "compile",
             Self::Time(_) => "compile_time",
             Self::Memory(_) => "compile_memory",
+            Self::Output(_) => "compile_output",
             Self::Compiler(_) => "compiler",
         }
     }
@@ -117,7 +121,7 @@ impl Compiler {
         let outcome = compiled.as_ref().map_or_else(CompileError::code, |_| "ok");
         self.0.metrics.compiled(outcome);
         let (this, name, code) = (self.clone(), digest.to_owned(), compiled?);
-        blocking(move || this.keep(&name, &code)).await?
+        blocking(move || this.keep(&name, code)).await?
     }
 
     fn cached(&self, digest: &str) -> Option<Component> {
@@ -137,15 +141,16 @@ impl Compiler {
         opened
     }
 
-    fn keep(&self, digest: &str, code: &[u8]) -> Result<Component, CompileError> {
+    /// `code` has room before it.
+    fn keep(&self, digest: &str, mut code: Vec<u8>) -> Result<Component, CompileError> {
         let inner = &self.0;
-        let made = inner.maker.made(code);
+        let made = inner.maker.made(&code[FRONT..]);
         let component = made.load(&inner.engine).ok_or_else(|| {
             CompileError::Compiler("what it made is not for this engine: another build?".into())
         })?;
         if let Some(cache) = self.cache() {
-            let sealed = inner.maker.seal(cache.key(), digest, code);
-            if let Err(error) = cache.write(digest, &sealed) {
+            inner.maker.seal(cache.key(), digest, &mut code);
+            if let Err(error) = cache.write(digest, &code) {
                 tracing::warn!(%error, "a compiled copy could not be kept");
             }
         }
@@ -187,6 +192,7 @@ impl Compiler {
         }
     }
 
+    /// Its code after [`FRONT`] bytes of room.
     async fn run_child(&self, bytes: &Arc<[u8]>) -> Result<Vec<u8>, CompileError> {
         let inner = &self.0;
         let memory = inner.limits.memory.as_u64();
@@ -205,9 +211,11 @@ impl Compiler {
             .map_err(trouble)?;
         let missing = || CompileError::Compiler("a pipe is missing".into());
         let mut stdin = child.stdin.take().ok_or_else(missing)?;
-        let mut stdout = child.stdout.take().ok_or_else(missing)?.take(memory);
+        let most = inner.limits.output;
+        let stdout = child.stdout.take().ok_or_else(missing)?;
+        let mut stdout = stdout.take(most.as_u64().saturating_add(1));
         let mut stderr = child.stderr.take().ok_or_else(missing)?.take(MAX_COMPLAINT);
-        let (mut code, mut complaint) = (Vec::new(), Vec::new());
+        let (mut code, mut complaint) = (vec![0; FRONT], Vec::new());
         let send = async {
             // A child that died says more by how it died.
             let _ = stdin.write_all(bytes).await;
@@ -220,6 +228,10 @@ impl Compiler {
         );
         // Closed, so that a child that still writes ends.
         drop((stdout, stderr));
+        if (code.len() - FRONT) as u64 > most.as_u64() {
+            inner.metrics.limit("plugins.compile.output");
+            return Err(CompileError::Output(most));
+        }
         let status = child.wait().await.map_err(trouble)?;
         read.map_err(trouble)?;
         if status.success() {

@@ -164,3 +164,13 @@ async fn a_compile_bomb_is_refused_in_time_and_the_host_lives() {
     let good = Guest::default().component();
     try_load(&host, &good).await.unwrap();
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn more_code_than_the_limit_is_refused_and_counted() {
+    let dir = tempfile::tempdir().unwrap();
+    let (host, metrics) = host(dir.path(), "output = \"4KiB\"");
+    let component = Guest::default().component();
+    let error = try_load(&host, &component).await.unwrap_err();
+    assert_eq!(error.code(), "compile_output", "{error}");
+    assert_eq!(metrics.limit_hits("plugins.compile.output"), 1);
+}

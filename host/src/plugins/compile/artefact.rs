@@ -12,6 +12,8 @@ use super::fingerprint;
 
 const FORMAT: &[u8; 16] = b"f1-streams code1";
 const TAG: usize = 32;
+/// What stands before the code in a sealed file.
+pub(super) const FRONT: usize = FORMAT.len() + TAG;
 
 /// Who makes code here: the engine's settings and the build.
 pub(super) struct Maker {
@@ -49,10 +51,13 @@ impl Maker {
         Some(Made(code))
     }
 
-    /// As a file.
-    pub(super) fn seal(&self, key: &hmac::Key, digest: &str, code: &[u8]) -> Vec<u8> {
+    /// Makes a file's content of code that has [`FRONT`] bytes of room before
+    /// it: there may be much of it.
+    pub(super) fn seal(&self, key: &hmac::Key, digest: &str, file: &mut [u8]) {
+        let (front, code) = file.split_at_mut(FRONT);
         let tag = self.tag(key, digest, code);
-        [FORMAT, tag.as_ref(), code].concat()
+        front[..FORMAT.len()].copy_from_slice(FORMAT);
+        front[FORMAT.len()..].copy_from_slice(tag.as_ref());
     }
 
     fn tag(&self, key: &hmac::Key, digest: &str, code: &[u8]) -> hmac::Tag {
@@ -91,7 +96,8 @@ mod tests {
         let engine = wasmtime::Engine::default();
         let maker = Maker::new(&engine, "1.0 a");
         let key = hmac::Key::new(hmac::HMAC_SHA256, &[1; 32]);
-        let sealed = maker.seal(&key, "d1", b"code");
+        let mut sealed = [&[0; FRONT][..], b"code"].concat();
+        maker.seal(&key, "d1", &mut sealed);
         assert!(maker.open(&key, "d1", &sealed).is_some());
         assert!(maker.open(&key, "d2", &sealed).is_none(), "another file's");
         let other = hmac::Key::new(hmac::HMAC_SHA256, &[2; 32]);
