@@ -2,9 +2,11 @@
 //!
 //! One handle is made at start and passed to the rooms; `server` prints it on
 //! the metrics listener. Label values come from code and from validated keys,
-//! never from a URL, so their number is bounded.
+//! never from a URL, so their number is bounded; those of a plugin go with the last
+//! of its versions.
 
-use std::sync::Arc;
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use prometheus_client::encoding::{EncodeLabelSet, text::encode};
 use prometheus_client::metrics::counter::Counter;
@@ -31,7 +33,7 @@ struct Compile {
 #[derive(Clone, Debug, Hash, PartialEq, Eq, EncodeLabelSet)]
 struct Call {
     plugin: String,
-    outcome: String,
+    outcome: &'static str,
 }
 
 /// The service's counters; cheap to clone.
@@ -44,10 +46,21 @@ struct Inner {
     limits: Family<Limit, Counter>,
     fetches: Family<Fetch, Counter>,
     calls: Family<Call, Counter>,
+    /// Plugins of which a version is in memory, by key.
+    plugins: Mutex<BTreeMap<String, Plugin>>,
     compiles: Family<Compile, Counter>,
     relayed_bytes: Counter,
     relays: Gauge,
     generations: Gauge,
+}
+
+/// One plugin's part of the metrics.
+#[derive(Debug, Default)]
+struct Plugin {
+    /// Its versions in memory.
+    versions: usize,
+    /// Outcomes that are counted.
+    outcomes: BTreeSet<&'static str>,
 }
 
 impl Default for Metrics {
@@ -103,6 +116,7 @@ impl Metrics {
             limits,
             fetches,
             calls,
+            plugins: Mutex::default(),
             compiles,
             relayed_bytes,
             relays,
@@ -128,15 +142,14 @@ impl Metrics {
             .inc();
     }
 
-    /// A call into a plugin ended.
-    pub fn called(&self, plugin: &str, outcome: &str) {
-        self.0
-            .calls
-            .get_or_create(&Call {
-                plugin: plugin.to_owned(),
-                outcome: outcome.to_owned(),
-            })
-            .inc();
+    /// A call into a plugin ended; counted while a version of it is in memory.
+    pub fn called(&self, plugin: &str, outcome: &'static str) {
+        let mut plugins = self.plugins();
+        if let Some(counted) = plugins.get_mut(plugin) {
+            counted.outcomes.insert(outcome);
+            let plugin = plugin.to_owned();
+            self.0.calls.get_or_create(&Call { plugin, outcome }).inc();
+        }
     }
 
     /// A component was compiled (`ok` or a code), or was `cached`.
@@ -160,8 +173,19 @@ impl Metrics {
     }
 
     /// A version of a plugin is in memory until the guard is dropped.
-    pub fn generation(&self) -> Counted {
-        Counted::among(&self.0.generations)
+    pub fn generation(&self, plugin: &str) -> Version {
+        let plugin = plugin.to_owned();
+        self.plugins().entry(plugin.clone()).or_default().versions += 1;
+        Version {
+            _counted: Counted::among(&self.0.generations),
+            plugin,
+            metrics: self.clone(),
+        }
+    }
+
+    fn plugins(&self) -> MutexGuard<'_, BTreeMap<String, Plugin>> {
+        let plugins = self.0.plugins.lock();
+        plugins.unwrap_or_else(PoisonError::into_inner)
     }
 
     /// How many are, for tests.
@@ -192,5 +216,53 @@ impl Counted {
 impl Drop for Counted {
     fn drop(&mut self) {
         self.0.dec();
+    }
+}
+
+/// A version of a plugin; the plugin's counters go with the last one.
+#[derive(Debug)]
+pub struct Version {
+    _counted: Counted,
+    plugin: String,
+    metrics: Metrics,
+}
+
+impl Drop for Version {
+    fn drop(&mut self) {
+        let mut plugins = self.metrics.plugins();
+        let Some(counted) = plugins.get_mut(&self.plugin) else {
+            return;
+        };
+        counted.versions -= 1;
+        if counted.versions > 0 {
+            return;
+        }
+        for outcome in std::mem::take(&mut counted.outcomes) {
+            let plugin = self.plugin.clone();
+            self.metrics.0.calls.remove(&Call { plugin, outcome });
+        }
+        plugins.remove(&self.plugin);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_plugins_counters_go_with_the_last_of_its_versions() {
+        let metrics = Metrics::new();
+        let calls = || metrics.encode().matches("plugin=\"a\"").count();
+        let old = metrics.generation("a");
+        metrics.called("a", "ok");
+        metrics.called("a", "trap");
+        let new = metrics.generation("a");
+        drop(old);
+        metrics.called("a", "ok");
+        assert_eq!(calls(), 2, "a swap takes nothing away");
+        drop(new);
+        metrics.called("a", "ok");
+        assert_eq!(calls(), 0, "{}", metrics.encode());
+        assert_eq!(metrics.generations(), 0);
     }
 }

@@ -11,7 +11,7 @@ use super::bindings::ExtractorPre;
 use super::call::{Call, Host, RunError};
 use super::compile::CompileError;
 use super::site::Site;
-use crate::metrics::Counted;
+use crate::metrics::Version;
 
 /// One loaded version of a plugin, ready to be called.
 pub struct Generation {
@@ -21,7 +21,7 @@ pub struct Generation {
     pub(super) asked: Arc<Asked>,
     pub(super) secrets: Arc<[String]>,
     /// Counts it among those in memory.
-    _counted: Counted,
+    _counted: Version,
 }
 
 impl Generation {
@@ -176,11 +176,11 @@ pub async fn load(host: &Host, key: &str, bytes: Arc<[u8]>) -> Result<Generation
         secrets: described.secrets.clone(),
     };
     Ok(Generation {
+        _counted: host.metrics.generation(key),
         info,
         pre,
         asked: Arc::new(described.hosts),
         secrets: described.secrets.into(),
-        _counted: host.metrics.generation(),
     })
 }
 
