@@ -35,7 +35,6 @@ pub(super) use super::outcome::{CallError, RunError};
 use super::scrub::Scrubber;
 use super::site::Site;
 use super::state::State;
-use super::text::clean;
 use super::transcript::Transcript;
 use super::validate::Door;
 use super::wasi::Wasi;

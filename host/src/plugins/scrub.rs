@@ -8,7 +8,7 @@
 use base64::Engine as _;
 use base64::engine::general_purpose::{STANDARD_NO_PAD, URL_SAFE_NO_PAD};
 
-use super::text::clean;
+use super::text::{clean, clean_lines};
 
 /// What stands in a secret's place.
 const HIDDEN: &str = "•••";
@@ -40,6 +40,14 @@ impl Scrubber {
         let longest = self.forms.first().map_or(0, String::len);
         let text = clean(raw, max.saturating_add(longest));
         clean(&self.text(text), max)
+    }
+
+    /// As [`Scrubber::cut`], with its line feeds. For text that a call's data
+    /// is no part of: a secret that they divide is not found.
+    pub(super) fn lines(&self, raw: &str, max: usize) -> String {
+        let longest = self.forms.first().map_or(0, String::len);
+        let text = clean_lines(raw, max.saturating_add(longest));
+        clean_lines(&self.text(text), max)
     }
 
     /// The text with every secret replaced.

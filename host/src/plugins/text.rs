@@ -3,8 +3,24 @@
 /// Text without control characters and bidirectional controls, at most `max`
 /// bytes, cut at a character.
 pub(super) fn clean(text: &str, max: usize) -> String {
+    keep(text, max, |c| !is_hidden(c))
+}
+
+/// As [`clean`], with its line feeds: for what is shown by itself, never for a
+/// line of the log.
+pub(super) fn clean_lines(text: &str, max: usize) -> String {
+    keep(text, max, |c| c == '\n' || !is_hidden(c))
+}
+
+/// The lines of such a text as one, for the log.
+pub(super) fn one_line(text: &str) -> String {
+    let words: Vec<_> = text.split_whitespace().collect();
+    words.join(" ")
+}
+
+fn keep(text: &str, max: usize, is_kept: impl Fn(char) -> bool) -> String {
     let mut out = String::new();
-    for c in text.chars().filter(|c| !is_hidden(*c)) {
+    for c in text.chars().filter(|c| is_kept(*c)) {
         if out.len() + c.len_utf8() > max {
             break;
         }
@@ -42,5 +58,8 @@ mod tests {
             assert_eq!(clean(dirty, 100), expect);
         }
         assert_eq!(clean("äää", 5), "ää", "cut at a character");
+        let lines = clean_lines("\na\r\n  b\u{2028}\u{1b}[31m\n", 100);
+        assert_eq!(lines, "a\n  b[31m");
+        assert_eq!(one_line(&lines), "a b[31m");
     }
 }

@@ -5,11 +5,14 @@ use bytesize::ByteSize;
 use wasmtime::{Error, Trap};
 use wasmtime_wasi::{I32Exit, ResourceTableError};
 
-use super::{Call, RunError, clean};
+use super::{Call, RunError};
 use crate::plugins::meters::Over;
 
-/// Longest text of a trap, in bytes: it has the guest's frames.
-const TEXT: usize = 2048;
+/// Longest text of a trap, in bytes: it has the guest's frames, a line each,
+/// and their names may be long.
+const FRAMES: usize = 7 << 10;
+/// Of what stands after them, which says why it trapped.
+const CAUSES: usize = 1 << 10;
 
 /// Why an export did not return.
 pub(super) fn run(error: &Error, call: &Call, stack: ByteSize) -> RunError {
@@ -93,10 +96,20 @@ pub(super) fn instantiation(error: &Error, call: &Call, stack: ByteSize) -> RunE
     }
 }
 
+/// What happened and where, then why; never the host's own frames.
 fn text(error: &Error, call: &Call) -> String {
-    call.journal
-        .scrubber()
-        .cut(&clean(&format!("{error:#}"), 2 * TEXT), TEXT)
+    let scrubber = call.journal.scrubber();
+    let text = scrubber.lines(&error.to_string(), FRAMES);
+    let causes: Vec<_> = error
+        .chain()
+        .skip(1)
+        .map(|e| format!("\n    {e}"))
+        .collect();
+    if causes.is_empty() {
+        return text;
+    }
+    let causes = format!("Caused by:{}", causes.concat());
+    format!("{text}\n\n{}", scrubber.lines(&causes, CAUSES))
 }
 
 /// Whether `set_hostcall_fuel` ended it. Its error is a type that wasmtime

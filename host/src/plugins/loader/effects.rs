@@ -115,7 +115,11 @@ impl Loader {
     async fn load_copy(&self, key: &str, copy: Arc<[u8]>) -> Option<Version<Loaded>> {
         let loaded = self.load(key, copy, false).await;
         loaded
-            .inspect_err(|error| tracing::warn!(plugin = key, %error, "a copy cannot be used"))
+            .inspect_err(|error| {
+                // As a text, whose line feeds are escaped.
+                let error = error.to_string();
+                tracing::warn!(plugin = key, error, "a copy cannot be used");
+            })
             .ok()
     }
 

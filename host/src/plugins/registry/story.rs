@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, VecDeque};
 use jiff::Timestamp;
 
 use crate::plugins::lifecycle::{Kind, Told};
+use crate::plugins::text::one_line;
 
 /// One line of a plugin's story.
 #[derive(Clone, Debug, serde::Serialize)]
@@ -59,7 +60,8 @@ impl Stories {
 }
 
 fn log(plugin: &str, told: &Told) {
-    let (kind, message) = (told.kind, told.message.as_str());
+    // A guest's frames are lines of their own.
+    let (kind, message) = (told.kind, one_line(&told.message));
     let (digest, version) = (told.digest.as_deref(), told.version.as_deref());
     match kind {
         Kind::Refused | Kind::RolledBack | Kind::BreakerOpen => {

@@ -195,3 +195,22 @@ async fn a_dropped_caller_drops_no_call() {
     assert!(began.elapsed() > WALL / 2, "{:?}", began.elapsed());
     assert_eq!(lab.metrics.limit_hits("plugins.max_calls"), 1);
 }
+
+/// P24: the guest's frames are lines for people; the host's are in none.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_trap_says_where_it_happened_a_frame_a_line_and_why() {
+    let lab = Lab::new("");
+    let deep = Guest {
+        fields: "(func $inner unreachable) (func $outer call $inner)",
+        extract: "call $outer unreachable",
+        ..Guest::default()
+    };
+    let ended = lab.extract(&deep, &lab.site("")).await;
+    let text = ended.result.unwrap_err().to_string();
+    let lines: Vec<_> = text.lines().map(str::trim).collect();
+    let at = |what: &str| lines.iter().position(|line| line.contains(what));
+    assert!(at("inner").unwrap() < at("outer").unwrap(), "{text}");
+    let cause = at("Caused by:").unwrap();
+    assert!(cause > at("outer").unwrap(), "{text}");
+    assert!(lines[cause + 1].contains("unreachable"), "{text}");
+}
