@@ -214,3 +214,31 @@ async fn a_trap_says_where_it_happened_a_frame_a_line_and_why() {
     assert!(cause > at("outer").unwrap(), "{text}");
     assert!(lines[cause + 1].contains("unreachable"), "{text}");
 }
+
+/// P24: every third call is a fault, and only that.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_guest_that_traps_on_every_third_call_is_called_each_time_anew() {
+    let (lab, mut image) = (Lab::new(""), Image::new());
+    let (key, _) = image.put("n");
+    // Counts its calls in one byte of state.
+    let extract = format!(
+        "i32.const {key} i32.const 1 i32.const 65536 call $state_get
+        i32.const 65536 i32.load8_u
+        if i32.const 65536 i32.load offset=4 i32.load8_u local.set $i end
+        i32.const 65600 local.get $i i32.const 1 i32.add i32.store8
+        i32.const {key} i32.const 1 i32.const 65600 i32.const 1
+        i32.const 0 i32.const 0 i32.const 65536 call $state_set
+        local.get $i i32.const 3 i32.rem_u i32.const 2 i32.eq if unreachable end
+        i32.const 512"
+    );
+    let guest = Guest {
+        extract: extract.leak(),
+        data: image.bytes().to_vec(),
+        ..Guest::default()
+    };
+    let (plugin, site) = (lab.load(&guest).await.unwrap(), lab.site(""));
+    for expect in ["not_found", "not_found", "trap"].repeat(2) {
+        let ended = lab.call(&plugin, &site).await;
+        assert_eq!(ended.result.unwrap_err().code(), expect);
+    }
+}
