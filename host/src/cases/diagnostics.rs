@@ -3,6 +3,9 @@
 //! Bounded by `plugins.diagnostics`: the size of one, how many there are, and
 //! how many of one site; the oldest go. Blocking throughout.
 
+#[cfg(test)]
+mod tests;
+
 use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
@@ -22,7 +25,7 @@ use super::scrub::Scrubber;
 use super::site_file;
 use crate::config;
 use crate::files;
-use crate::plugins::{CallError, Hint, Info, Line, Transcript};
+use crate::plugins::{Before, CallError, Hint, Info, Line, Transcript};
 
 /// UTC, in names of files: no colon, and in order of time.
 const STAMP: &str = "%Y%m%dT%H%M%SZ";
@@ -163,13 +166,16 @@ fn document(failure: Failure<'_>, max: usize) -> Result<String, String> {
         transcript,
     } = failure;
     let (time, before) = (transcript.time, &transcript.before);
-    let scrubber = Scrubber::new(site, before, &transcript.exchanges);
+    let scrubber = Scrubber::new(site, before, &transcript.exchanges)?;
     let hops = transcript.exchanges.iter();
-    let log = transcript.log.iter().map(|line| Line {
+    // Where not everything could be learned, who was asked is what is kept.
+    let all = !scrubber.is_overfull();
+    let log = transcript.log.iter().filter(|_| all).map(|line| Line {
         level: line.level.clone(),
         message: scrubber.text(&line.message),
     });
-    let attachments = transcript.attachments.iter().map(|attachment| Attached {
+    let attachments = transcript.attachments.iter().filter(|_| all);
+    let attachments = attachments.map(|attachment| Attached {
         name: scrubber.text(&attachment.name),
         media_type: scrubber.text(&attachment.media_type),
         data_base64: STANDARD.encode(scrubber.bytes(&attachment.data)),
@@ -183,11 +189,17 @@ fn document(failure: Failure<'_>, max: usize) -> Result<String, String> {
         call: CallKind::Extract,
         time,
         hint: WrittenHint::from(hint),
-        before: scrubber.before(before, time),
+        before: match all {
+            true => scrubber.before(before, time),
+            false => Before::default(),
+        },
         site_file: site_file::text(site, &scrubber)?,
         outcome: Ended {
             code: error.code().to_owned(),
-            message: scrubber.text(&error.to_string()),
+            message: match all {
+                true => scrubber.text(&error.to_string()),
+                false => "left out: the site gave out too many cookies and tokens".into(),
+            },
         },
         exchanges: hops
             .map(|hop| Written::inline(&scrubber.exchange(hop, time)))
@@ -215,53 +227,5 @@ fn document(failure: Failure<'_>, max: usize) -> Result<String, String> {
         } else {
             return Err("it is larger than plugins.diagnostics.size".into());
         }
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn only_names_of_bundles_are_names() {
-        let found = info("site-a-20261122T120102Z.json".into(), 7).expect("a bundle");
-        assert_eq!(found.site, "site-a");
-        assert_eq!(found.at.to_string(), "2026-11-22T12:01:02Z");
-        for name in [
-            "../site-a-20261122T120102Z.json",
-            "a/b-20261122T120102Z.json",
-            "site-a-20261122.json",
-            "20261122T120102Z.json",
-            "site-a-20261122T120102Z.json.tmp",
-            "",
-        ] {
-            assert!(info(name.into(), 0).is_none(), "{name}");
-        }
-    }
-
-    #[test]
-    fn the_oldest_go_first_of_a_site_then_of_all() {
-        let dir = tempfile::tempdir().expect("tempdir");
-        let config = config::Diagnostics {
-            size: bytesize::ByteSize::kib(4),
-            count: 4,
-            per_site: 2,
-        };
-        let diagnostics = Diagnostics::new(dir.path(), config);
-        let path = dir.path().join("diagnostics");
-        fs::create_dir_all(&path).expect("made");
-        for (site, second) in [("a", 1), ("a", 2), ("a", 3), ("b", 0), ("c", 5), ("d", 6)] {
-            let name = format!("{site}-20261122T12000{second}Z.json");
-            fs::write(path.join(name), "{}").expect("written");
-        }
-        fs::write(path.join("notes.txt"), "mine").expect("written");
-        diagnostics.take_away().expect("taken away");
-        let left: Vec<_> = diagnostics
-            .list()
-            .into_iter()
-            .map(|b| b.name[..1].to_owned())
-            .collect();
-        assert_eq!(left, ["d", "c", "a", "a"], "newest first");
-        assert!(path.join("notes.txt").exists(), "not ours");
     }
 }

@@ -4,6 +4,7 @@
 use std::path::Path;
 use std::sync::Arc;
 
+use anyhow::ensure;
 use serde_json::Value;
 
 use super::case::{CallKind, Case};
@@ -45,7 +46,11 @@ impl Stage {
         let (time, hint) = (Clock::system().now(), Hint::default());
         let (outcome, transcript) = self.call(call, &Arc::new(live), &hint, time).await;
         let hops = transcript.exchanges;
-        let scrubber = Scrubber::new(site, &before, &hops);
+        let scrubber = Scrubber::new(site, &before, &hops).map_err(anyhow::Error::msg)?;
+        ensure!(
+            !scrubber.is_overfull(),
+            "the site gives out more cookies and tokens than can be taken out of a recording"
+        );
         let exchanges: Vec<_> = hops
             .iter()
             .map(|hop| scrubber.exchange(hop, time))

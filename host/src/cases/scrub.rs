@@ -6,128 +6,51 @@
 //! Cookies and tokens that do not look random ("theme=dark") stay: they tell
 //! nobody anything, and they are part of ordinary words.
 
+mod known;
+mod learn;
 mod needles;
 mod values;
 
 use bytes::Bytes;
 use http::header::{
-    AUTHORIZATION, CONNECTION, CONTENT_LENGTH, CONTENT_TYPE, COOKIE, HeaderName, SET_COOKIE,
-    TRANSFER_ENCODING, USER_AGENT,
+    CONNECTION, CONTENT_LENGTH, CONTENT_TYPE, SET_COOKIE, TRANSFER_ENCODING, USER_AGENT,
 };
 use http::{HeaderMap, HeaderValue};
 use jiff::Timestamp;
 use url::Url;
 
+use known::Known;
 use needles::Needles;
-use values::{basic, by_age, is_random, tells, word};
+use values::by_age;
 
 use crate::config;
 use crate::net::{Answer, Exchange};
 use crate::plugins::Before;
 
-/// Headers of a site that every browser sends: nothing secret in them.
-const HARMLESS: &[&str] = &[
-    "accept",
-    "accept-language",
-    "cache-control",
-    "content-type",
-    "origin",
-    "pragma",
-    "range",
-    "referer",
-    "user-agent",
-    "x-requested-with",
-];
-
 /// Replaces what one recording must not hold.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug)]
 pub(super) struct Scrubber {
+    known: Known,
     needles: Needles,
-    cookies: usize,
-    tokens: usize,
 }
 
 impl Scrubber {
     /// Knows what the site's file holds, and learns from what was recorded.
-    pub(super) fn new(site: &config::Site, before: &Before, exchanges: &[Exchange]) -> Self {
-        let mut this = Self::default();
-        for (name, secret) in &site.config.secrets {
-            let placeholder = format!("secret-{}", word(name));
-            this.needles.add(secret.reveal(), &placeholder);
-        }
-        for (name, value) in &site.config.headers {
-            let harmless = HARMLESS.contains(&name.as_str()) || name.as_str().starts_with("sec-");
-            if harmless {
-                continue;
-            }
-            if matches!(*name, COOKIE | AUTHORIZATION) {
-                this.credentials(name, value);
-            } else if let Ok(text) = value.to_str() {
-                this.needles.add(text, &format!("header-{name}"));
-            }
-        }
-        for (name, value) in &site.config.settings {
-            if let (true, Some(text)) = (tells(name), value.as_str().filter(|v| is_random(v))) {
-                this.needles.add(text, &format!("setting-{}", word(name)));
-            }
-        }
-        for (_, line) in &before.cookies {
-            this.cookie(line);
-        }
-        for exchange in exchanges {
-            for (name, value) in &exchange.headers {
-                this.credentials(name, value);
-            }
-            if let Answer::Response { headers, .. } = &exchange.answer {
-                for value in headers.get_all(SET_COOKIE) {
-                    this.cookie(&String::from_utf8_lossy(value.as_bytes()));
-                }
-            }
-        }
-        this
+    pub(super) fn new(
+        site: &config::Site,
+        before: &Before,
+        exchanges: &[Exchange],
+    ) -> Result<Self, String> {
+        let known = learn::known(site, before, exchanges)?;
+        let needles = Needles::new(&known)?;
+        Ok(Self { known, needles })
     }
 
-    /// Learns from a request's header; whether it is one of credentials.
-    fn credentials(&mut self, name: &HeaderName, value: &HeaderValue) -> bool {
-        let Ok(text) = value.to_str() else {
-            return false;
-        };
-        if *name == COOKIE {
-            text.split(';').for_each(|pair| self.cookie(pair));
-            return true;
-        }
-        if *name == AUTHORIZATION {
-            let (scheme, token) = text.split_once(' ').unwrap_or(("", text));
-            // What is made of a known secret stays so in the replay.
-            if self.needles.text(text) == text {
-                let password = basic(scheme, token);
-                self.token("authorization", password.as_deref().unwrap_or(token));
-            }
-            return true;
-        }
-        if tells(name.as_str()) && is_random(text) && self.needles.text(text) == text {
-            self.token(name.as_str(), text);
-            return true;
-        }
-        false
-    }
-
-    fn token(&mut self, name: &str, value: &str) {
-        if !self.needles.knows(value) {
-            self.tokens += 1;
-            self.needles.add(value, &format!("{name}-{}", self.tokens));
-        }
-    }
-
-    /// Learns from `name=value; …`.
-    fn cookie(&mut self, line: &str) {
-        let pair = line.split(';').next().unwrap_or_default();
-        let value = pair.split_once('=').map_or("", |(_, value)| value);
-        let value = value.trim().trim_matches('"');
-        if is_random(value) && !self.needles.knows(value) {
-            self.cookies += 1;
-            self.needles.add(value, &format!("cookie-{}", self.cookies));
-        }
+    /// There was more to learn than is learned: what was recorded cannot be
+    /// made clean, so [`Self::exchange`] leaves everything of it away that a
+    /// credential may be in, and the rest must not be kept.
+    pub(super) fn is_overfull(&self) -> bool {
+        self.known.overfull
     }
 
     // === replacing ===
@@ -143,7 +66,7 @@ impl Scrubber {
     /// `Err` names the placeholder of a value that is still there: nothing is
     /// written then.
     pub(super) fn check(&self, written: &str) -> Result<(), String> {
-        match self.needles.left_in(written) {
+        match self.known.left_in(written) {
             None => Ok(()),
             Some(placeholder) => Err(format!(
                 "a value that {placeholder} should stand for is still in the recording"
@@ -154,6 +77,9 @@ impl Scrubber {
     /// `time` is when it was recorded: cookies are kept by their age, which is
     /// as good in a year.
     pub(super) fn exchange(&self, exchange: &Exchange, time: Timestamp) -> Exchange {
+        if self.is_overfull() {
+            return bare(exchange);
+        }
         let mut headers = self.headers(&exchange.headers, time);
         // The client's own; they say nothing of the plugin.
         for name in ["accept-encoding", CONTENT_LENGTH.as_str()] {
@@ -223,7 +149,7 @@ impl Scrubber {
         scrubbed
     }
 
-    /// The names of a query's pairs stay.
+    /// Short values are not looked for in the names of a query's pairs.
     pub(super) fn url(&self, url: &Url) -> Url {
         let (before, query) = match url.as_str().split_once('?') {
             Some((before, query)) => (before, Some(query)),
@@ -234,12 +160,7 @@ impl Scrubber {
             text = format!("{text}?{}", self.needles.pairs(query));
         }
         // Placeholders are letters, digits and hyphens: it stays a URL.
-        text.parse().unwrap_or_else(|_| {
-            let mut bare = url.clone();
-            bare.set_path("/scrubbed");
-            bare.set_query(None);
-            bare
-        })
+        text.parse().unwrap_or_else(|_| no_path(url))
     }
 
     pub(super) fn before(&self, before: &Before, time: Timestamp) -> Before {
@@ -254,4 +175,31 @@ impl Scrubber {
                 .collect(),
         }
     }
+}
+
+/// Who was asked, and how that ended.
+fn bare(exchange: &Exchange) -> Exchange {
+    let answer = match &exchange.answer {
+        Answer::Response { status, .. } => Answer::Response {
+            status: *status,
+            headers: HeaderMap::new(),
+            body: Bytes::new(),
+            cut: true,
+        },
+        failed => failed.clone(),
+    };
+    Exchange {
+        method: exchange.method.clone(),
+        url: no_path(&exchange.url),
+        headers: HeaderMap::new(),
+        body: Bytes::new(),
+        answer,
+    }
+}
+
+fn no_path(url: &Url) -> Url {
+    let mut bare = url.clone();
+    bare.set_path("/scrubbed");
+    bare.set_query(None);
+    bare
 }

@@ -1,49 +1,64 @@
 //! Replaces values wherever they stand, in every spelling that pages, forms
-//! and headers have for them.
+//! and headers have for them. The time it takes grows with the text, and not
+//! with the number of values: both are the site's choice.
 
+use std::cmp::Reverse;
+use std::collections::{BTreeSet, HashMap};
+
+use aho_corasick::{AhoCorasick, AhoCorasickKind, MatchKind};
 use base64::Engine as _;
 use base64::engine::general_purpose::{
     GeneralPurpose, STANDARD, STANDARD_NO_PAD, URL_SAFE, URL_SAFE_NO_PAD,
 };
 
-/// Shorter values are replaced only where they are a word of their own: "user"
-/// must not change "username".
-const LONG: usize = 8;
+use super::known::{Known, LONG, spellings};
+
 /// A run of base64 in a text; a longer one is media.
 const MAX_RUN: usize = 64 << 10;
 const MIN_RUN: usize = 8;
 
 /// Values and what stands for them.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug)]
 pub(super) struct Needles {
-    /// Values as they are, in order of finding.
-    values: Vec<(String, String)>,
-    /// All spellings, longest first.
-    spellings: Vec<(Vec<u8>, String, bool)>,
+    /// All spellings of longer values: one pass, the longest at each place.
+    long: AhoCorasick,
+    /// What stands for each of them.
+    stands: Vec<String>,
+    /// Spellings of short values, which are replaced as whole words.
+    words: HashMap<Vec<u8>, String>,
+    /// Their lengths, longest first: a handful, as the values are short.
+    lengths: Vec<usize>,
 }
 
 impl Needles {
-    /// From now on `placeholder` stands for `value`, unless something does.
-    pub(super) fn add(&mut self, value: &str, placeholder: &str) {
-        if value.is_empty() || self.knows(value) {
-            return;
-        }
-        self.values.push((value.to_owned(), placeholder.to_owned()));
-        let whole_word = value.len() < LONG;
-        for spelling in spellings(value) {
-            let known = self.spellings.iter().any(|(known, ..)| *known == spelling);
-            if !known {
-                self.spellings
-                    .push((spelling, placeholder.to_owned(), whole_word));
+    /// `Err` where there is more than an index may hold; [`Known`] is bounded
+    /// well below, but for what an operator wrote.
+    pub(super) fn new(known: &Known) -> Result<Self, String> {
+        let (mut long, mut stands) = (Vec::new(), Vec::new());
+        let mut words = HashMap::new();
+        for (value, placeholder) in &known.values {
+            for spelling in spellings(value) {
+                if value.len() >= LONG {
+                    long.push(spelling);
+                    stands.push(placeholder.clone());
+                } else {
+                    words.entry(spelling).or_insert_with(|| placeholder.clone());
+                }
             }
         }
-        self.spellings
-            .sort_by_key(|(text, ..)| usize::MAX - text.len());
-    }
-
-    pub(super) fn knows(&self, value: &str) -> bool {
-        let placeholder = |(known, stands): &(String, String)| known == value || stands == value;
-        self.values.iter().any(placeholder)
+        let lengths: BTreeSet<_> = words.keys().map(|word| Reverse(word.len())).collect();
+        let long = AhoCorasick::builder()
+            .match_kind(MatchKind::LeftmostLongest)
+            // The others are faster and many times as large.
+            .kind(Some(AhoCorasickKind::ContiguousNFA))
+            .build(long)
+            .map_err(|error| error.to_string())?;
+        Ok(Self {
+            long,
+            stands,
+            words,
+            lengths: lengths.into_iter().map(|Reverse(length)| length).collect(),
+        })
     }
 
     pub(super) fn bytes(&self, text: &[u8]) -> Vec<u8> {
@@ -51,62 +66,75 @@ impl Needles {
     }
 
     pub(super) fn text(&self, text: &str) -> String {
-        let bytes = self.bytes(text.as_bytes());
-        // Whole characters were replaced by ASCII.
-        String::from_utf8(bytes).unwrap_or_else(|e| String::from_utf8_lossy(e.as_bytes()).into())
+        string(self.bytes(text.as_bytes()))
     }
 
-    /// `name=value&…`: the names are the site's and stay.
+    /// A name: a short value in it is a word of its own, and stays.
+    pub(super) fn name(&self, name: &str) -> String {
+        let mut out = Vec::with_capacity(name.len());
+        self.each(name.as_bytes(), &mut out, |piece, out| {
+            out.extend_from_slice(&name.as_bytes()[piece]);
+        });
+        string(out)
+    }
+
+    /// `name=value&…`.
     pub(super) fn pairs(&self, text: &str) -> String {
         let pairs = text.split('&').map(|pair| match pair.split_once('=') {
-            Some((name, value)) => format!("{name}={}", self.text(value)),
+            Some((name, value)) => format!("{}={}", self.name(name), self.text(value)),
             None => self.text(pair),
         });
         pairs.collect::<Vec<_>>().join("&")
     }
 
-    /// A value that still stands in `text`; short ones may by chance.
-    pub(super) fn left_in(&self, text: &str) -> Option<&str> {
-        let placeholder = |value: &str| self.values.iter().any(|(_, p)| p.contains(value));
-        let long = self.values.iter().filter(|(value, _)| value.len() >= LONG);
-        let mut left = long.filter(|(value, _)| text.contains(&**value) && !placeholder(value));
-        left.next().map(|(_, stands)| stands.as_str())
-    }
-
     /// One pass, so that no placeholder is replaced in turn.
     fn plain(&self, text: &[u8]) -> Vec<u8> {
-        let mut begins = [false; 256];
-        for (spelling, ..) in &self.spellings {
-            begins[usize::from(spelling[0])] = true;
-        }
         let mut out = Vec::with_capacity(text.len());
-        let mut at = 0;
-        while let Some(byte) = text.get(at) {
-            let found = begins[usize::from(*byte)]
-                .then(|| self.at(text, at))
-                .flatten();
-            match found {
-                Some((length, placeholder)) => {
-                    out.extend_from_slice(placeholder.as_bytes());
-                    at += length;
-                }
-                None => {
-                    out.push(*byte);
-                    at += 1;
+        self.each(text, &mut out, |piece, out| {
+            let mut at = piece.start;
+            while at < piece.end {
+                match self.word(text, at, piece.end) {
+                    Some((length, placeholder)) => {
+                        out.extend_from_slice(placeholder.as_bytes());
+                        at += length;
+                    }
+                    None => {
+                        out.push(text[at]);
+                        at += 1;
+                    }
                 }
             }
-        }
+        });
         out
     }
 
-    fn at(&self, text: &[u8], at: usize) -> Option<(usize, &str)> {
-        let word = |byte: Option<&u8>| byte.is_some_and(u8::is_ascii_alphanumeric);
-        let found = self.spellings.iter().find(|(spelling, _, whole_word)| {
-            let end = at + spelling.len();
-            let alone = || !word(at.checked_sub(1).map(|i| &text[i])) && !word(text.get(end));
-            text[at..].starts_with(spelling) && (!whole_word || alone())
-        });
-        found.map(|(spelling, placeholder, _)| (spelling.len(), placeholder.as_str()))
+    /// Replaces longer values; `between` writes what is between them.
+    fn each(
+        &self,
+        text: &[u8],
+        out: &mut Vec<u8>,
+        between: impl Fn(std::ops::Range<usize>, &mut Vec<u8>),
+    ) {
+        let mut at = 0;
+        for found in self.long.find_iter(text) {
+            between(at..found.start(), out);
+            out.extend_from_slice(self.stands[found.pattern().as_usize()].as_bytes());
+            at = found.end();
+        }
+        between(at..text.len(), out);
+    }
+
+    /// The short value that stands alone at `at` and ends by `end`.
+    fn word(&self, text: &[u8], at: usize, end: usize) -> Option<(usize, &str)> {
+        let letter = |byte: Option<&u8>| byte.is_some_and(u8::is_ascii_alphanumeric);
+        if letter(at.checked_sub(1).map(|i| &text[i])) {
+            return None;
+        }
+        let fits = |length: &&usize| at + **length <= end && !letter(text.get(at + **length));
+        self.lengths.iter().filter(fits).find_map(|length| {
+            let placeholder = self.words.get(&text[at..at + length])?;
+            Some((*length, placeholder.as_str()))
+        })
     }
 
     /// Values inside of base64, alone or with others ("user:password").
@@ -137,13 +165,17 @@ impl Needles {
     }
 
     fn run(&self, run: &[u8]) -> Option<String> {
-        const KINDS: [&GeneralPurpose; 4] =
-            [&STANDARD, &STANDARD_NO_PAD, &URL_SAFE, &URL_SAFE_NO_PAD];
-        KINDS.iter().find_map(|kind| {
-            let decoded = kind.decode(run).ok()?;
-            let scrubbed = self.plain(&decoded);
-            (scrubbed != decoded).then(|| kind.encode(scrubbed))
-        })
+        // Each run is base64 of one kind, and looked into once.
+        let url = run.iter().any(|b| matches!(b, b'-' | b'_'));
+        let kind: &GeneralPurpose = match (url, run.len() % 4) {
+            (false, 0) => &STANDARD,
+            (false, _) => &STANDARD_NO_PAD,
+            (true, 0) => &URL_SAFE,
+            (true, _) => &URL_SAFE_NO_PAD,
+        };
+        let decoded = kind.decode(run).ok()?;
+        let scrubbed = self.plain(&decoded);
+        (scrubbed != decoded).then(|| kind.encode(scrubbed))
     }
 }
 
@@ -151,64 +183,26 @@ fn is_base64(byte: u8) -> bool {
     byte.is_ascii_alphanumeric() || matches!(byte, b'+' | b'/' | b'-' | b'_')
 }
 
-/// How a value may be written. Base64 is looked into instead.
-fn spellings(value: &str) -> Vec<Vec<u8>> {
-    let percent = |upper: bool, space: &str| {
-        let byte = |b: u8| match b {
-            b' ' => space.to_owned(),
-            b if b.is_ascii_alphanumeric() || b"-._~*".contains(&b) => char::from(b).to_string(),
-            b if upper => format!("%{b:02X}"),
-            b => format!("%{b:02x}"),
-        };
-        value.bytes().map(byte).collect::<String>()
-    };
-    let json = serde_json::Value::from(value).to_string();
-    let json = json[1..json.len() - 1].to_owned();
-    let html = value
-        .replace('&', "&amp;")
-        .replace('<', "&lt;")
-        .replace('>', "&gt;")
-        .replace('"', "&quot;");
-    let mut all = vec![
-        value.to_owned(),
-        percent(true, "%20"),
-        percent(false, "%20"),
-        percent(true, "+"),
-        percent(false, "+"),
-        json.replace('/', "\\/"),
-        json,
-        html.replace('\'', "&#39;"),
-        html.replace('\'', "&#x27;"),
-    ];
-    if value.len() >= LONG {
-        let hex = |upper: bool| {
-            let byte = |b: u8| {
-                if upper {
-                    format!("{b:02X}")
-                } else {
-                    format!("{b:02x}")
-                }
-            };
-            value.bytes().map(byte).collect::<String>()
-        };
-        all.extend([hex(true), hex(false)]);
-    }
-    let mut all: Vec<_> = all.into_iter().map(String::into_bytes).collect();
-    all.sort();
-    all.dedup();
-    all
+/// Whole characters were replaced by ASCII.
+fn string(bytes: Vec<u8>) -> String {
+    String::from_utf8(bytes).unwrap_or_else(|e| String::from_utf8_lossy(e.as_bytes()).into())
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
+    fn known() -> Known {
+        let mut known = Known::default();
+        known.add("s3cr/t &pässword", "secret-password");
+        known.add("user", "secret-name");
+        known.add("us-er", "secret-other");
+        known.add("password", "cookie-1");
+        known
+    }
+
     fn needles() -> Needles {
-        let mut needles = Needles::default();
-        needles.add("s3cr/t &pässword", "secret-password");
-        needles.add("user", "secret-name");
-        needles.add("password", "cookie-1");
-        needles
+        Needles::new(&known()).expect("small")
     }
 
     #[test]
@@ -222,6 +216,7 @@ mod tests {
             (r#"{"a":"s3cr\/t &pässword"}"#, r#"{"a":"secret-password"}"#),
             ("s3cr/t &amp;pässword", "secret-password"),
             ("username=user", "username=secret-name"),
+            ("us-er=us-ers user", "secret-other=us-ers secret-name"),
             ("the password", "the cookie-1"),
             (&format!("Basic {basic}"), &format!("Basic {scrubbed}")),
             (&format!("/x/{basic}/y"), &format!("/x/{scrubbed}/y")),
@@ -230,16 +225,37 @@ mod tests {
             assert_eq!(needles().text(dirty), clean);
         }
         assert_eq!(needles().pairs("user=user&x"), "user=secret-name&x");
+        // What is no word by chance is no name either.
+        assert_eq!(needles().pairs("password=user"), "cookie-1=secret-name");
     }
 
     #[test]
     fn what_is_left_is_seen_and_a_placeholder_is_not_a_leak() {
-        let needles = needles();
-        assert_eq!(
-            needles.left_in("a s3cr/t &pässword"),
-            Some("secret-password")
-        );
-        assert_eq!(needles.left_in(&needles.text("s3cr/t &pässword")), None);
+        let (known, needles) = (known(), needles());
+        assert_eq!(known.left_in("a s3cr/t &pässword"), Some("secret-password"));
+        assert_eq!(known.left_in(&needles.text("s3cr/t &pässword")), None);
         assert_eq!(needles.bytes(b"\xff\xfepassword"), b"\xff\xfecookie-1");
+    }
+
+    /// As many values as are learned, all alike, in the largest of texts made
+    /// of their beginnings: what takes a time for each value takes minutes.
+    #[test]
+    fn a_hostile_text_takes_seconds_at_most() {
+        let mut known = Known::default();
+        for number in 0..125 {
+            known.learn(&format!("{}{number:03}", "a-\"\"".repeat(50)), "cookie-1");
+            known.learn(&format!("{}{number:03}", "a-".repeat(12)), "cookie-1");
+            known.add(&format!("a{number:03}"), "token-1");
+        }
+        assert!(!known.overfull);
+        let needles = Needles::new(&known).expect("small");
+        let began = std::time::Instant::now();
+        let hostile = "a-".repeat(2 << 20);
+        assert_eq!(needles.text(&hostile), hostile);
+        let hostile = STANDARD.encode(&hostile[..MAX_RUN / 2]).repeat(48);
+        let hostile = hostile.replace("Yg==", "\n");
+        needles.text(&hostile);
+        let took = began.elapsed();
+        assert!(took < std::time::Duration::from_secs(10), "{took:?}");
     }
 }

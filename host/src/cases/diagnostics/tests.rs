@@ -1,0 +1,113 @@
+use bytes::Bytes;
+use http::header::SET_COOKIE;
+use http::{HeaderMap, Method, StatusCode};
+
+use super::*;
+use crate::net::{Answer, Exchange};
+use crate::plugins::RunError;
+
+#[test]
+fn only_names_of_bundles_are_names() {
+    let found = info("site-a-20261122T120102Z.json".into(), 7).expect("a bundle");
+    assert_eq!(found.site, "site-a");
+    assert_eq!(found.at.to_string(), "2026-11-22T12:01:02Z");
+    for name in [
+        "../site-a-20261122T120102Z.json",
+        "a/b-20261122T120102Z.json",
+        "site-a-20261122.json",
+        "20261122T120102Z.json",
+        "site-a-20261122T120102Z.json.tmp",
+        "",
+    ] {
+        assert!(info(name.into(), 0).is_none(), "{name}");
+    }
+}
+
+#[test]
+fn the_oldest_go_first_of_a_site_then_of_all() {
+    let dir = tempfile::tempdir().expect("tempdir");
+    let config = config::Diagnostics {
+        size: bytesize::ByteSize::kib(4),
+        count: 4,
+        per_site: 2,
+    };
+    let diagnostics = Diagnostics::new(dir.path(), config);
+    let path = dir.path().join("diagnostics");
+    fs::create_dir_all(&path).expect("made");
+    for (site, second) in [("a", 1), ("a", 2), ("a", 3), ("b", 0), ("c", 5), ("d", 6)] {
+        let name = format!("{site}-20261122T12000{second}Z.json");
+        fs::write(path.join(name), "{}").expect("written");
+    }
+    fs::write(path.join("notes.txt"), "mine").expect("written");
+    diagnostics.take_away().expect("taken away");
+    let left: Vec<_> = diagnostics
+        .list()
+        .into_iter()
+        .map(|b| b.name[..1].to_owned())
+        .collect();
+    assert_eq!(left, ["d", "c", "a", "a"], "newest first");
+    assert!(path.join("notes.txt").exists(), "not ours");
+}
+
+/// The bundle of a call that exchanged `exchanges`.
+fn bundle(site: &str, transcript: &Transcript) -> String {
+    let path = Path::new("site-a.toml");
+    let site = config::load_site(path, &format!("plugin = \"site-a\"\n{site}")).expect("a site");
+    let plugin = Info {
+        key: "site-a".into(),
+        name: "Site A".into(),
+        version: "1.0.0".into(),
+        digest: "sha256-of-it-1".into(),
+        size: 1,
+        hosts: Vec::new(),
+        secrets: Vec::new(),
+    };
+    let failure = Failure {
+        site: &site,
+        plugin: &plugin,
+        hint: &Hint::default(),
+        error: &CallError::Run(RunError::Deadline(std::time::Duration::from_secs(1))),
+        transcript,
+    };
+    document(failure, 1 << 20).expect("a bundle")
+}
+
+/// A hop in which the site sets `cookies` and says `body`.
+fn hop(url: &str, cookies: &[String], body: &str) -> Exchange {
+    let mut headers = HeaderMap::new();
+    for cookie in cookies {
+        headers.append(SET_COOKIE, cookie.parse().expect("a value"));
+    }
+    Exchange {
+        method: Method::GET,
+        url: url.parse().expect("a URL"),
+        headers: HeaderMap::new(),
+        body: Bytes::new(),
+        answer: Answer::Response {
+            status: StatusCode::FORBIDDEN,
+            headers,
+            body: Bytes::copy_from_slice(body.as_bytes()),
+            cut: false,
+        },
+    }
+}
+
+#[test]
+fn of_more_sessions_than_are_learned_only_who_was_asked_is_kept() {
+    let cookies: Vec<_> = (0..300).map(|n| format!("s{n}=session-of-{n}")).collect();
+    let url = "https://site.example/session-of-299/page?s=session-of-299";
+    let transcript = Transcript {
+        exchanges: vec![hop(url, &cookies, "session-of-299")],
+        log: vec![Line {
+            level: "info".into(),
+            message: "session-of-299".into(),
+        }],
+        ..Transcript::default()
+    };
+    let text = bundle("", &transcript);
+    assert!(!text.contains("session-of"), "{text}");
+    let bundle: serde_json::Value = serde_json::from_str(&text).expect("JSON");
+    assert_eq!(bundle["exchanges"][0]["response"]["status"], 403);
+    let request = &bundle["exchanges"][0]["request"];
+    assert_eq!(request["url"], "https://site.example/scrubbed");
+}

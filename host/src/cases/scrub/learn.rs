@@ -1,0 +1,134 @@
+//! What is learned: the operator's values from the site's file, and from what
+//! was recorded what a site gave out for nobody else.
+
+use http::header::{AUTHORIZATION, COOKIE, HeaderName, HeaderValue, SET_COOKIE};
+
+use super::known::Known;
+use super::needles::Needles;
+use super::values::{basic, is_random, tells, word};
+use crate::config;
+use crate::net::{Answer, Exchange};
+use crate::plugins::Before;
+
+/// Headers of a site that every browser sends: nothing secret in them.
+const HARMLESS: &[&str] = &[
+    "accept",
+    "accept-language",
+    "cache-control",
+    "content-type",
+    "origin",
+    "pragma",
+    "range",
+    "referer",
+    "user-agent",
+    "x-requested-with",
+];
+
+/// Everything that a recording of `site` must not hold.
+pub(super) fn known(
+    site: &config::Site,
+    before: &Before,
+    exchanges: &[Exchange],
+) -> Result<Known, String> {
+    let mut known = Known::default();
+    for (name, secret) in &site.config.secrets {
+        let placeholder = format!("secret-{}", word(name));
+        known.add(secret.reveal(), &placeholder);
+    }
+    for (name, value) in &site.config.headers {
+        let harmless = HARMLESS.contains(&name.as_str()) || name.as_str().starts_with("sec-");
+        if harmless || matches!(*name, COOKIE | AUTHORIZATION) {
+            continue;
+        }
+        if let Ok(text) = value.to_str() {
+            known.add(text, &format!("header-{name}"));
+        }
+    }
+    for (name, value) in &site.config.settings {
+        if let (true, Some(text)) = (tells(name), value.as_str().filter(|v| is_random(v))) {
+            known.add(text, &format!("setting-{}", word(name)));
+        }
+    }
+    let mut learner = Learner {
+        written: Needles::new(&known)?,
+        known,
+        cookies: 0,
+        tokens: 0,
+    };
+    for (name, value) in &site.config.headers {
+        if matches!(*name, COOKIE | AUTHORIZATION) {
+            learner.header(name, value);
+        }
+    }
+    for (_, line) in &before.cookies {
+        learner.cookie(line);
+    }
+    for exchange in exchanges {
+        learner.exchange(exchange);
+    }
+    Ok(learner.known)
+}
+
+struct Learner {
+    known: Known,
+    /// What the site's file holds: what is made of it stays so in a replay.
+    written: Needles,
+    cookies: usize,
+    tokens: usize,
+}
+
+impl Learner {
+    fn exchange(&mut self, exchange: &Exchange) {
+        for (name, value) in &exchange.headers {
+            self.header(name, value);
+        }
+        if let Answer::Response { headers, .. } = &exchange.answer {
+            for value in headers.get_all(SET_COOKIE) {
+                self.cookie(&String::from_utf8_lossy(value.as_bytes()));
+            }
+        }
+    }
+
+    /// A request's header.
+    fn header(&mut self, name: &HeaderName, value: &HeaderValue) {
+        let Ok(text) = value.to_str() else {
+            return;
+        };
+        if *name == COOKIE {
+            text.split(';').for_each(|pair| self.cookie(pair));
+        } else if *name == AUTHORIZATION {
+            let (scheme, token) = text.split_once(' ').unwrap_or(("", text));
+            if self.is_new(text) {
+                let password = basic(scheme, token);
+                self.token("authorization", password.as_deref().unwrap_or(token));
+            }
+        } else if tells(name.as_str()) && is_random(text) && self.is_new(text) {
+            self.token(name.as_str(), text);
+        }
+    }
+
+    /// Nothing in `text` is replaced so far.
+    fn is_new(&self, text: &str) -> bool {
+        !self.known.is_in(text) && self.written.text(text) == text
+    }
+
+    fn token(&mut self, name: &str, value: &str) {
+        if !self.known.knows(value) {
+            self.tokens += 1;
+            let placeholder = format!("{name}-{}", self.tokens);
+            self.known.learn(value, &placeholder);
+        }
+    }
+
+    /// Learns from `name=value; …`.
+    fn cookie(&mut self, line: &str) {
+        let pair = line.split(';').next().unwrap_or_default();
+        let value = pair.split_once('=').map_or("", |(_, value)| value);
+        let value = value.trim().trim_matches('"');
+        if is_random(value) && !self.known.knows(value) {
+            self.cookies += 1;
+            let placeholder = format!("cookie-{}", self.cookies);
+            self.known.learn(value, &placeholder);
+        }
+    }
+}
