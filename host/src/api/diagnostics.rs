@@ -58,7 +58,7 @@ impl From<&SiteRuns> for Trouble {
         Self {
             failing_since,
             last_ok_at,
-            bundle: bundle.map(
+            bundle: bundle.get().cloned().map(
                 |BundleInfo {
                      name, at, bytes, ..
                  }| Kept { name, at, bytes },

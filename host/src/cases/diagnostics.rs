@@ -1,15 +1,17 @@
 //! Bundles of failed calls, in `data_dir/diagnostics`.
 //!
 //! Bounded by `plugins.diagnostics`: the size of one, how many there are, and
-//! how many of one site; the oldest go. Blocking throughout.
+//! how many of one site; the oldest go. Blocking, but for [`Diagnostics::keep`].
 
 #[cfg(test)]
 mod tests;
+mod writer;
 
 use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, OnceLock};
+use std::time::Duration;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
@@ -17,7 +19,9 @@ use jiff::Timestamp;
 use jiff::civil::DateTime;
 use jiff::tz::TimeZone;
 use serde::Serialize;
+use tokio::sync::oneshot;
 
+use self::writer::Writer;
 use super::bundle::{Attached, Bundle, Ended, FORMAT};
 use super::case::{CallKind, WrittenHint};
 use super::exchanges::Written;
@@ -25,22 +29,31 @@ use super::scrub::Scrubber;
 use super::site_file;
 use crate::config;
 use crate::files;
-use crate::plugins::{Before, CallError, Hint, Info, Line, Transcript};
+use crate::plugins::{Before, CallError, Hint, Info, Line, Site, Transcript};
 
 /// UTC, in names of files: no colon, and in order of time.
 const STAMP: &str = "%Y%m%dT%H%M%SZ";
+/// What the site's next run and the word to the operator wait for a bundle.
+const WAIT: Duration = Duration::from_secs(5);
 
 /// The directory of bundles; cheap to clone.
 #[derive(Clone, Debug)]
-pub struct Diagnostics(Arc<Inner>);
+pub struct Diagnostics {
+    files: Arc<Files>,
+    writer: Writer,
+    /// [`WAIT`].
+    wait: Duration,
+}
 
 #[derive(Debug)]
-struct Inner {
+struct Files {
     dir: PathBuf,
     config: config::Diagnostics,
-    /// One writer at a time, so that what it takes away is the oldest.
-    writing: Mutex<()>,
 }
+
+/// The bundle of one failure, once it is written.
+#[derive(Clone, Debug, Default)]
+pub struct Pending(Arc<OnceLock<BundleInfo>>);
 
 /// A bundle that is there.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
@@ -56,54 +69,97 @@ pub struct BundleInfo {
 }
 
 /// A call that brought nothing.
-#[derive(Clone, Copy, Debug)]
-pub struct Failure<'a> {
+#[derive(Debug)]
+pub struct Failure {
     /// As configured.
-    pub site: &'a config::Site,
+    pub site: Arc<Site>,
     /// Which plugin ran.
-    pub plugin: &'a Info,
+    pub plugin: Info,
     /// What it was called with.
-    pub hint: &'a Hint,
+    pub hint: Hint,
     /// What it ended with.
-    pub error: &'a CallError,
+    pub error: CallError,
     /// What it exchanged and said.
-    pub transcript: &'a Transcript,
+    pub transcript: Transcript,
 }
 
 impl Diagnostics {
     /// Nothing is made before the first bundle.
     pub fn new(data_dir: &Path, config: config::Diagnostics) -> Self {
-        Self(Arc::new(Inner {
-            dir: data_dir.join("diagnostics"),
-            config,
-            writing: Mutex::new(()),
-        }))
+        let dir = data_dir.join("diagnostics");
+        Self {
+            files: Arc::new(Files { dir, config }),
+            writer: Writer::start(),
+            wait: WAIT,
+        }
     }
 
-    /// Keeps what an `extract` left behind; `None` where none are kept.
-    pub fn write(&self, failure: Failure<'_>) -> io::Result<Option<BundleInfo>> {
-        let Inner {
-            dir,
-            config,
-            writing,
-        } = &*self.0;
-        if config.count == 0 {
-            return Ok(None);
+    /// Keeps what an `extract` left behind. Waits for it no longer than a
+    /// working disk takes: what is late is in `Pending` when it is written.
+    pub async fn keep(&self, failure: Failure) -> Pending {
+        let pending = Pending::default();
+        if self.files.config.count == 0 {
+            return pending;
         }
-        let max = usize::try_from(config.size.as_u64()).unwrap_or(usize::MAX);
-        let text = document(failure, max).map_err(io::Error::other)?;
-        let at = failure.transcript.time;
-        let stamp = at.to_zoned(TimeZone::UTC).strftime(STAMP);
-        let name = format!("{}-{stamp}.json", failure.site.key);
-        let _one = writing.lock().unwrap_or_else(PoisonError::into_inner);
-        files::write(&dir.join(&name), text.as_bytes())?;
-        self.take_away()?;
-        Ok(info(name, text.len() as u64))
+        let (files, kept) = (self.files.clone(), pending.clone());
+        let (done, written) = oneshot::channel::<()>();
+        let taken = self.writer.hand_over(Box::new(move || {
+            match files.write(&failure) {
+                // It is set here alone.
+                Ok(bundle) => drop(kept.0.set(bundle)),
+                Err(error) => tracing::warn!(%error, "no diagnostics could be kept"),
+            }
+            // Whoever waited may have gone on.
+            let _ = done.send(());
+        }));
+        if !taken {
+            tracing::warn!("no diagnostics are kept: too many are being written");
+        } else if tokio::time::timeout(self.wait, written).await.is_err() {
+            tracing::warn!("diagnostics take long to be written");
+        }
+        pending
     }
 
     /// All there are, newest first.
     pub fn list(&self) -> Vec<BundleInfo> {
-        let Ok(entries) = fs::read_dir(&self.0.dir) else {
+        self.files.list()
+    }
+
+    /// One bundle's text; `None` where there is none of that name.
+    pub fn read(&self, name: &str) -> io::Result<Option<Vec<u8>>> {
+        // Whatever is no bundle's name is not looked for.
+        if info(name.to_owned(), 0).is_none() {
+            return Ok(None);
+        }
+        match files::read(&self.files.dir.join(name), self.files.config.size.as_u64()) {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
+            text => text.map(Some),
+        }
+    }
+}
+
+impl Pending {
+    /// `None` as long as it is not written.
+    pub fn get(&self) -> Option<&BundleInfo> {
+        self.0.get()
+    }
+}
+
+impl Files {
+    /// By one thread alone, so that what it takes away is the oldest.
+    fn write(&self, failure: &Failure) -> io::Result<BundleInfo> {
+        let max = usize::try_from(self.config.size.as_u64()).unwrap_or(usize::MAX);
+        let text = document(failure, max).map_err(io::Error::other)?;
+        let at = failure.transcript.time;
+        let stamp = at.to_zoned(TimeZone::UTC).strftime(STAMP);
+        let name = format!("{}-{stamp}.json", failure.site.key);
+        files::write(&self.dir.join(&name), text.as_bytes())?;
+        self.take_away()?;
+        info(name, text.len() as u64).ok_or_else(|| io::Error::other("a name that is none"))
+    }
+
+    fn list(&self) -> Vec<BundleInfo> {
+        let Ok(entries) = fs::read_dir(&self.dir) else {
             return Vec::new();
         };
         let found = entries.flatten().filter_map(|entry| {
@@ -115,20 +171,8 @@ impl Diagnostics {
         found
     }
 
-    /// One bundle's text; `None` where there is none of that name.
-    pub fn read(&self, name: &str) -> io::Result<Option<Vec<u8>>> {
-        // Whatever is no bundle's name is not looked for.
-        if info(name.to_owned(), 0).is_none() {
-            return Ok(None);
-        }
-        match files::read(&self.0.dir.join(name), self.0.config.size.as_u64()) {
-            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
-            text => text.map(Some),
-        }
-    }
-
     fn take_away(&self) -> io::Result<()> {
-        let Inner { dir, config, .. } = &*self.0;
+        let Self { dir, config } = self;
         let mut kept: Vec<BundleInfo> = Vec::new();
         for bundle in self.list() {
             let of_site = kept.iter().filter(|other| other.site == bundle.site);
@@ -157,7 +201,7 @@ fn info(name: String, bytes: u64) -> Option<BundleInfo> {
 }
 
 /// At most `max` bytes: what is largest and says least goes first.
-fn document(failure: Failure<'_>, max: usize) -> Result<String, String> {
+fn document(failure: &Failure, max: usize) -> Result<String, String> {
     let Failure {
         site,
         plugin,
@@ -165,7 +209,7 @@ fn document(failure: Failure<'_>, max: usize) -> Result<String, String> {
         error,
         transcript,
     } = failure;
-    let (time, before) = (transcript.time, &transcript.before);
+    let (site, time, before) = (&site.file, transcript.time, &transcript.before);
     let scrubber = Scrubber::new(site, before, &transcript.exchanges)?;
     let hops = transcript.exchanges.iter();
     // Where not everything could be learned, who was asked is what is kept.

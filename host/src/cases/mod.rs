@@ -22,7 +22,7 @@ mod scrub;
 mod site_file;
 
 pub use case::{CallKind, Case};
-pub use diagnostics::{BundleInfo, Diagnostics, Failure};
+pub use diagnostics::{BundleInfo, Diagnostics, Failure, Pending};
 pub use record::Recorded;
 pub use replay::Stage;
 pub use report::{Options, Report};

@@ -8,7 +8,7 @@ use jiff::Timestamp;
 use super::Parts;
 use super::run::Run;
 use crate::alerts::{Kind, News};
-use crate::cases::{BundleInfo, Failure};
+use crate::cases::{Failure, Pending};
 use crate::plugins::{Attachment, Generation, Hint, Site};
 
 /// A site's runs so far, since the start of the service.
@@ -19,7 +19,7 @@ pub struct Standing {
     /// The last run that did not fail.
     pub last_ok_at: Option<Timestamp>,
     /// What was kept when it last began to fail.
-    pub bundle: Option<BundleInfo>,
+    pub bundle: Pending,
     /// Pages that the last run's plugin kept for diagnosis.
     pub attachments: Arc<[Attachment]>,
 }
@@ -67,7 +67,8 @@ impl Standing {
         let at = run.last.started_at;
         let change = self.note(run.failed(), at);
         if matches!(change, Change::Broke { .. }) {
-            self.bundle = keep(parts, site, generation, hint, run).await;
+            let kept = keep(parts, site, generation, hint, run).await;
+            self.bundle = kept.unwrap_or_default();
         }
         self.attachments = std::mem::take(&mut run.transcript.attachments).into();
         let (kind, reason, since, bundle) = match change {
@@ -75,7 +76,7 @@ impl Standing {
             Change::None | Change::Broke { worked: false } => return,
             Change::Broke { worked: true } => {
                 let reason = run.last.message.clone().unwrap_or_default();
-                let bundle = self.bundle.as_ref().map(|bundle| bundle.name.clone());
+                let bundle = self.bundle.get().map(|bundle| bundle.name.clone());
                 (Kind::Broken, reason, at, bundle)
             }
             Change::Back { since } => {
@@ -107,28 +108,15 @@ async fn keep(
     generation: &Generation,
     hint: &Hint,
     run: &Run,
-) -> Option<BundleInfo> {
-    let diagnostics = parts.diagnostics.clone();
-    let (site, plugin, hint) = (site.clone(), generation.info.clone(), hint.clone());
-    let (error, transcript) = (run.error.clone()?, run.transcript.clone());
-    let written = tokio::task::spawn_blocking(move || {
-        diagnostics.write(Failure {
-            site: &site.file,
-            plugin: &plugin,
-            hint: &hint,
-            error: &error,
-            transcript: &transcript,
-        })
-    });
-    match written.await {
-        Ok(Ok(bundle)) => bundle,
-        Ok(Err(error)) => {
-            tracing::warn!(%error, "no diagnostics could be kept");
-            None
-        }
-        // It panicked, and the runtime has said so.
-        Err(_) => None,
-    }
+) -> Option<Pending> {
+    let failure = Failure {
+        site: site.clone(),
+        plugin: generation.info.clone(),
+        hint: hint.clone(),
+        error: run.error.clone()?,
+        transcript: run.transcript.clone(),
+    };
+    Some(parts.diagnostics.keep(failure).await)
 }
 
 #[cfg(test)]

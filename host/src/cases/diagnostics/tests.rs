@@ -3,7 +3,8 @@ use http::header::SET_COOKIE;
 use http::{HeaderMap, Method, StatusCode};
 
 use super::*;
-use crate::net::{Answer, Exchange};
+use crate::metrics::Metrics;
+use crate::net::{Answer, Exchange, Net, Replay};
 use crate::plugins::RunError;
 
 #[test]
@@ -39,7 +40,7 @@ fn the_oldest_go_first_of_a_site_then_of_all() {
         fs::write(path.join(name), "{}").expect("written");
     }
     fs::write(path.join("notes.txt"), "mine").expect("written");
-    diagnostics.take_away().expect("taken away");
+    diagnostics.files.take_away().expect("taken away");
     let left: Vec<_> = diagnostics
         .list()
         .into_iter()
@@ -49,27 +50,61 @@ fn the_oldest_go_first_of_a_site_then_of_all() {
     assert!(path.join("notes.txt").exists(), "not ours");
 }
 
-/// The bundle of a call that exchanged `exchanges`.
-fn bundle(site: &str, transcript: &Transcript) -> String {
+/// A call on a site with `settings` that exchanged what is in `transcript`.
+fn failure(settings: &str, transcript: &Transcript) -> Failure {
+    let config = config::Config::from_toml("", Path::new("/"))
+        .expect("defaults")
+        .config;
+    let net = Net::new(config.net, Metrics::new());
     let path = Path::new("site-a.toml");
-    let site = config::load_site(path, &format!("plugin = \"site-a\"\n{site}")).expect("a site");
-    let plugin = Info {
-        key: "site-a".into(),
-        name: "Site A".into(),
-        version: "1.0.0".into(),
-        digest: "sha256-of-it-1".into(),
-        size: 1,
-        hosts: Vec::new(),
-        secrets: Vec::new(),
+    let text = format!("plugin = \"site-a\"\n{settings}");
+    let site = config::load_site(path, &text).expect("a site");
+    let egress = net.replay(net.policy(&[]), Replay::new([].into()));
+    Failure {
+        site: Arc::new(Site::apart(&site, egress, &Before::default())),
+        plugin: Info {
+            key: "site-a".into(),
+            name: "Site A".into(),
+            version: "1.0.0".into(),
+            digest: "sha256-of-it-1".into(),
+            size: 1,
+            hosts: Vec::new(),
+            secrets: Vec::new(),
+        },
+        hint: Hint::default(),
+        error: CallError::Run(RunError::Deadline(Duration::from_secs(1))),
+        transcript: transcript.clone(),
+    }
+}
+
+fn bundle(settings: &str, transcript: &Transcript) -> String {
+    document(&failure(settings, transcript), 1 << 20).expect("a bundle")
+}
+
+#[tokio::test]
+async fn a_directory_that_hangs_makes_no_site_wait_and_the_bundle_comes_late() {
+    let dir = tempfile::tempdir().expect("tempdir");
+    let config = config::Diagnostics {
+        size: bytesize::ByteSize::kib(64),
+        count: 4,
+        per_site: 2,
     };
-    let failure = Failure {
-        site: &site,
-        plugin: &plugin,
-        hint: &Hint::default(),
-        error: &CallError::Run(RunError::Deadline(std::time::Duration::from_secs(1))),
-        transcript,
-    };
-    document(failure, 1 << 20).expect("a bundle")
+    let mut diagnostics = Diagnostics::new(dir.path(), config);
+    let failure = || failure("", &Transcript::default());
+    let kept = diagnostics.keep(failure()).await;
+    assert!(kept.get().is_some(), "at once where nothing hangs");
+
+    diagnostics.wait = Duration::from_millis(50);
+    let (go, wait) = std::sync::mpsc::channel::<()>();
+    let hangs = Box::new(move || wait.recv().expect("told"));
+    assert!(diagnostics.writer.hand_over(hangs));
+    let late = diagnostics.keep(failure()).await;
+    assert_eq!(late.get(), None);
+    go.send(()).expect("waiting");
+    while late.get().is_none() {
+        tokio::task::yield_now().await;
+    }
+    assert_eq!(diagnostics.list().len(), 1, "of the same second");
 }
 
 /// A hop in which the site sets `cookies` and says `body`.
