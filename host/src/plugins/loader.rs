@@ -6,6 +6,7 @@
 //! nothing half-way.
 
 mod effects;
+mod lanes;
 mod watch;
 
 use std::sync::Arc;

@@ -226,7 +226,16 @@ impl<D: Disk> Poller<D> {
             },
             Err(why) => Event::Unusable { key, why },
         };
-        self.events.blocking_send(event).ok()
+        self.send(event)
+    }
+
+    /// Waits for the loader; that is no trouble of the directory's.
+    fn send(&self, event: Event) -> Option<()> {
+        self.status(|status| status.busy_since = None);
+        let sent = self.events.blocking_send(event).ok();
+        let now = self.clock.now();
+        self.status(|status| status.busy_since = Some(now));
+        sent
     }
 
     fn later(&mut self, name: &str, forced: bool) -> Option<()> {
@@ -271,7 +280,7 @@ impl<D: Disk> Poller<D> {
                 self.missed.remove(&name);
                 self.known.remove(&name);
                 let key = key_of(&name);
-                self.events.blocking_send(Event::Gone { key }).ok()?;
+                self.send(Event::Gone { key })?;
             }
         }
         Some(())

@@ -1,11 +1,9 @@
 //! What the directory brings, in order.
 
-use std::collections::HashMap;
-
-use tokio::sync::mpsc;
-use tokio::task::JoinHandle;
+use tokio::sync::{OwnedSemaphorePermit, mpsc};
 use tokio_util::sync::CancellationToken;
 
+use super::lanes::{Lanes, Next};
 use super::{Loader, PATIENCE, blocking, digest};
 use crate::config;
 use crate::plugins::directory::{Directory, Event};
@@ -18,7 +16,8 @@ impl Loader {
         stop: CancellationToken,
     ) -> std::io::Result<(Directory, impl Future<Output = ()> + Send + 'static)> {
         let inner = &self.0;
-        let (sender, events) = mpsc::channel(4);
+        // One that waits is enough: each may hold a whole file.
+        let (sender, events) = mpsc::channel(1);
         let (clock, metrics) = (inner.host.clock.clone(), inner.host.metrics.clone());
         let directory = Directory::watch(
             inner.directory.clone(),
@@ -37,8 +36,8 @@ impl Loader {
         Ok((directory, task))
     }
 
-    /// One task an event, so that a slow or broken plugin delays no other; the
-    /// events of one key one after the other.
+    /// One task a plugin, so that a slow or broken one delays no other; what
+    /// comes for one, one after the other.
     async fn run(self, mut events: mpsc::Receiver<Event>) {
         // Grants and probes look at the sites.
         let (sites, keys) = (self.0.sites.clone(), self.0.registry.keys());
@@ -46,7 +45,7 @@ impl Loader {
         if tokio::time::timeout(PATIENCE, read).await.is_err() {
             tracing::warn!("the sites directory does not answer");
         }
-        let mut running: HashMap<String, JoinHandle<()>> = HashMap::new();
+        let lanes = Lanes::new(self.0.config.max_file.as_u64());
         let mut first = true;
         loop {
             let event = if std::mem::take(&mut first) {
@@ -61,17 +60,30 @@ impl Loader {
             let Some(event) = event else {
                 return;
             };
-            running.retain(|_, task| !task.is_finished());
-            let key = event.key().to_owned();
-            let (this, before) = (self.clone(), running.remove(&key));
-            let task = self.0.tasks.spawn(async move {
-                if let Some(before) = before {
-                    // However it ended: what comes now is newer.
-                    let _ = before.await;
-                }
-                this.handle(event).await;
-            });
-            running.insert(key, task);
+            let room = lanes.room(&event).await;
+            if let Some(event) = lanes.enter(event) {
+                let work = self.clone().work(lanes.clone(), event, room);
+                self.0.tasks.spawn(work);
+            }
+        }
+    }
+
+    /// Does `event`, and what came meanwhile for the same plugin.
+    async fn work(self, lanes: Lanes, event: Event, mut room: Option<OwnedSemaphorePermit>) {
+        let key = event.key().to_owned();
+        let mut event = Some(event);
+        while let Some(now) = event.take() {
+            let this = self.clone();
+            let task = self.0.tasks.spawn(async move { this.handle(now).await });
+            // However it ended: what comes now is newer. A panic in it is
+            // logged there.
+            let _ = task.await;
+            drop(room.take());
+            match lanes.next(&key) {
+                Next::Handle(next) => event = Some(next),
+                Next::LookAgain { forced } => self.0.signals.look_again(&key, forced),
+                Next::Rest => {}
+            }
         }
     }
 
