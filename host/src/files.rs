@@ -49,6 +49,21 @@ pub(crate) fn write_shared(path: &Path, bytes: &[u8]) -> io::Result<()> {
     Ok(())
 }
 
+/// As [`write()`] into a directory of the operator's: never made here, because
+/// it may be a mount that is away, and the file is readable by whom the
+/// process's umask lets, as one that was copied there.
+pub(crate) fn write_in_place(path: &Path, bytes: &[u8]) -> io::Result<()> {
+    let dir = parent(path)?;
+    let mut file = tempfile::Builder::new()
+        .prefix(".tmp-")
+        .permissions(fs::Permissions::from_mode(0o666))
+        .tempfile_in(dir)?;
+    file.write_all(bytes)?;
+    file.as_file().sync_all()?;
+    file.persist(path).map_err(|e| e.error)?;
+    File::open(dir)?.sync_all()
+}
+
 /// Makes `path` with `bytes` unless it exists: two instances that start at
 /// once on one directory agree on one file. `true` where this call made it.
 pub(crate) fn create(path: &Path, bytes: &[u8]) -> io::Result<bool> {
@@ -109,6 +124,20 @@ mod tests {
             .expect("listed")
             .count();
         assert_eq!(left, 1, "no temporary file stays");
+    }
+
+    #[test]
+    fn a_directory_that_is_away_is_not_made_and_the_umask_counts() {
+        let dir = tempfile::tempdir().expect("tempdir");
+        let away = dir.path().join("away");
+        let missing = write_in_place(&away.join("a"), b"x").expect_err("no directory");
+        assert_eq!(missing.kind(), io::ErrorKind::NotFound);
+        assert!(!away.exists());
+        let (ours, usual) = (dir.path().join("ours"), dir.path().join("usual"));
+        write_in_place(&ours, b"x").expect("written");
+        fs::write(&usual, b"x").expect("written");
+        let mode = |path| fs::metadata(path).expect("there").permissions().mode();
+        assert_eq!(mode(ours), mode(usual));
     }
 
     #[test]

@@ -17,7 +17,7 @@ use tokio_util::task::TaskTracker;
 use super::call::{CallError, Hint, Host};
 use super::copies::{Copies, Notes};
 use super::decisions::{Decisions, Record};
-use super::directory::Signals;
+use super::directory::{Directory, Signals};
 use super::lifecycle::{Act, Effect, Impossible, Input, Outcome};
 use super::load::{LoadError, digest, load};
 use super::outcome::ExtractError;
@@ -104,11 +104,25 @@ impl Loader {
         Ok(())
     }
 
-    /// Puts a file into the plugins directory as `<key>.wasm`, if it loads.
-    pub async fn upload(&self, key: &str, bytes: Arc<[u8]>) -> Result<super::Info, UploadError> {
+    /// Puts a file into the plugins directory as `<key>.wasm`, if it loads and
+    /// the directory is in order: what lies under a mount that is away is not
+    /// written to.
+    pub async fn upload(
+        &self,
+        key: &str,
+        bytes: Arc<[u8]>,
+        directory: &Directory,
+    ) -> Result<super::Info, UploadError> {
+        let in_order = || match directory.status().error {
+            Some(error) => Err(UploadError::Directory(std::io::Error::other(error))),
+            None => Ok(()),
+        };
+        in_order()?;
         let generation = load(&self.0.host, key, bytes.clone()).await?;
+        // That took a while.
+        in_order()?;
         let path = self.0.directory.join(format!("{key}.wasm"));
-        let written = blocking(move || files::write(&path, &bytes)).await;
+        let written = blocking(move || files::write_in_place(&path, &bytes)).await;
         written
             .unwrap_or_else(|| Err(std::io::Error::other("the host is stopping")))
             .map_err(UploadError::Directory)?;

@@ -71,9 +71,27 @@ async fn an_upload_is_judged_before_it_is_written() {
     settled(&house, "site-a", &taken["digest"]).await;
     assert_eq!(std::fs::read(house.plugin("site-a")).unwrap(), variant(1));
 
-    // A directory that takes no files.
+    // A directory that is away is not made anew: one file in it would be all.
     let plugins = house.dir.path().join("data/plugins");
     std::fs::rename(&plugins, house.dir.path().join("data/away")).unwrap();
+    let (status, body) = put(&house, "site-a", variant(2)).await;
+    assert_eq!(status, StatusCode::CONFLICT, "{body}");
+    assert!(!plugins.exists());
+    // One that is there again, and empty: as where a mount was.
+    std::fs::create_dir(&plugins).unwrap();
+    house
+        .wait("the poll to say so", async |house| {
+            let all = house.admin(Method::GET, "/api/admin/plugins").await;
+            let error = all["directory"]["error"].as_str()?;
+            error.contains("empty").then_some(())
+        })
+        .await;
+    let (status, body) = put(&house, "site-a", variant(2)).await;
+    assert_eq!(status, StatusCode::CONFLICT, "{body}");
+    assert_eq!(body["error"]["code"], "directory_unwritable");
+    assert!(!house.plugin("site-a").exists());
+    // One that takes no files.
+    std::fs::remove_dir(&plugins).unwrap();
     std::os::unix::fs::symlink("/proc/self", &plugins).unwrap();
     let (status, body) = put(&house, "site-a", variant(2)).await;
     assert_eq!(status, StatusCode::CONFLICT, "{body}");

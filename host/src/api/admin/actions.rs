@@ -118,7 +118,8 @@ async fn take(app: &App, key: &str, body: Body) -> Result<Response, Failure> {
             ));
         }
     };
-    let info = app.parts.loader.upload(key, bytes[..].into()).await?;
+    let (loader, directory) = (&app.parts.loader, &app.parts.directory);
+    let info = loader.upload(key, bytes[..].into(), directory).await?;
     let taken = json!({ "digest": info.digest, "version": info.version, "size": info.size });
     Ok(Json(taken).into_response())
 }
