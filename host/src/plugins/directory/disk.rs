@@ -19,15 +19,18 @@ use super::EXTENSION;
 
 /// What a poll needs of a directory.
 pub(super) trait Disk: Send {
-    /// Names that end in `.wasm` and do not begin with a dot, in no order, and
-    /// whether there were more than `most`.
+    /// Names that end in `.wasm` and do not begin with a dot, and whether there
+    /// were more than `most`. What is not UTF-8 in them is replaced: such a
+    /// name can be shown, and nothing else.
     fn names(&mut self, most: usize) -> io::Result<(BTreeSet<String>, bool)>;
-    /// Of the entry itself: links are not followed.
+    /// Of the entry itself: links are not followed. Only for names of keys.
     fn look(&mut self, name: &str) -> io::Result<Stamp>;
     /// The content, if the file looks like `stamp` before and after reading.
     fn read(&mut self, name: &str, stamp: Stamp, max: u64) -> io::Result<Option<Vec<u8>>>;
     /// Whether the path has led to another directory since the last question.
     fn moved(&mut self) -> bool;
+    /// The file system that was listed last; another one is another mount.
+    fn device(&self) -> Option<u64>;
 }
 
 /// What changes when a file is written to. The time of the last change of the
@@ -112,6 +115,10 @@ impl Disk for Folder {
     fn moved(&mut self) -> bool {
         std::mem::take(&mut self.moved)
     }
+
+    fn device(&self) -> Option<u64> {
+        self.open.as_ref().map(|(_, (device, _))| *device)
+    }
 }
 
 impl From<&std::fs::Metadata> for Stamp {
@@ -167,8 +174,8 @@ pub(super) fn is_the_files(error: &io::Error) -> bool {
         error.kind(),
         ErrorKind::FileTooLarge | ErrorKind::InvalidInput | ErrorKind::PermissionDenied
     );
-    // A link; a socket or a device without a driver.
-    let by_number = [Errno::LOOP, Errno::NXIO, Errno::NODEV];
+    // A link; a socket or a device without a driver; a name that is none.
+    let by_number = [Errno::LOOP, Errno::NXIO, Errno::NODEV, Errno::NAMETOOLONG];
     of_kind
         || by_number
             .iter()

@@ -33,16 +33,20 @@ pub(super) struct Poller<D> {
     events: tokio::sync::mpsc::Sender<Event>,
     pub(super) coarse: Duration,
     /// What was last handed on, by file name.
-    known: BTreeMap<String, Known>,
+    pub(super) known: BTreeMap<String, Known>,
     /// Since when files are not there.
     missed: BTreeMap<String, Instant>,
+    /// Files that went all at once: they are not taken for removed.
+    lost: BTreeSet<String>,
+    /// The file system of the last poll.
+    device: Option<u64>,
     /// Wishes stay until a poll could do them. Of every file:
     all_again: bool,
     /// Of single files; `true`: an operator's.
     again: BTreeMap<String, bool>,
 }
 
-struct Known {
+pub(super) struct Known {
     stamp: Stamp,
     digest: Option<String>,
     /// When it is read once more.
@@ -52,7 +56,9 @@ struct Known {
 /// The entries that are looked at.
 struct Listing {
     files: BTreeMap<String, Stamp>,
-    /// Not everything was: what is not in it is not known to be gone.
+    /// Of all that are there, looked at or not.
+    names: BTreeSet<String>,
+    /// There are more names: what is not among them may be there.
     cut: bool,
 }
 
@@ -81,6 +87,8 @@ impl<D: Disk> Poller<D> {
             coarse: COARSE,
             known: BTreeMap::new(),
             missed: BTreeMap::new(),
+            lost: BTreeSet::new(),
+            device: None,
             all_again: false,
             again: BTreeMap::new(),
         }
@@ -120,11 +128,15 @@ impl<D: Disk> Poller<D> {
             Ok(_) => None,
         };
         let usable = error.is_none();
-        self.say(&error);
         let done = match listing {
-            Ok(listing) if usable => self.compare(&listing),
+            Ok(listing) if usable => {
+                self.keep_the_lost(&listing);
+                self.compare(&listing)
+            }
             _ => Some(()),
         };
+        let error = error.or_else(|| self.told_of_the_lost());
+        self.say(&error);
         let now = self.clock.now();
         self.status(|status| {
             status.error = error;
@@ -146,6 +158,9 @@ impl<D: Disk> Poller<D> {
                 changed.push((name, *stamp, forced));
             }
         }
+        // A file may be away while it is replaced: its wish stays.
+        again.retain(|name, _| self.known.contains_key(name));
+        self.again = again;
         if !changed.is_empty() {
             std::thread::sleep(self.config.settle);
         }
@@ -153,56 +168,91 @@ impl<D: Disk> Poller<D> {
             self.hand_on(name, stamp, forced)?;
         }
         self.doubt(&listing.files)?;
-        if listing.cut {
-            Some(())
-        } else {
-            self.forget(&listing.files)
+        self.forget(listing)
+    }
+
+    /// All that were known are gone at once, or another file system is in the
+    /// place: a mount that went away and what lay under it.
+    fn keep_the_lost(&mut self, listing: &Listing) {
+        if self.all_again {
+            // An operator says that what is there is all.
+            self.lost.clear();
         }
+        self.lost.retain(|name| !listing.names.contains(name));
+        let device = self.disk.device();
+        let another = device.is_some() && self.device.is_some_and(|old| Some(old) != device);
+        self.device = device.or(self.device);
+        let keys = || self.known.keys().filter(|name| is_key(name));
+        if another || !keys().any(|name| listing.names.contains(name)) {
+            let gone = keys().filter(|name| !listing.names.contains(*name));
+            self.lost = gone.chain(&self.lost).cloned().collect();
+        }
+    }
+
+    fn told_of_the_lost(&self) -> Option<String> {
+        let first = key_of(self.lost.first()?);
+        Some(format!(
+            "{} files went all at once, as when a mount is gone, {first} among them: \
+             they stay loaded until they are back or an operator reloads all",
+            self.lost.len()
+        ))
     }
 
     /// The entries in question, at most `plugins.max_files`: those that are
     /// known first, so that a flood of names hides none of them.
     fn list(&mut self) -> std::io::Result<Listing> {
-        let (names, cut) = self.disk.names(NAMES)?;
+        let (mut names, cut) = self.disk.names(NAMES)?;
         let most = self.config.max_files;
         if names.len() > most {
             self.metrics.limit("plugins.max_files");
             tracing::warn!(limit = most, "more files than plugins.max_files");
         }
-        let known: BTreeSet<&String> = self.known.keys().filter(|n| names.contains(*n)).collect();
-        let fresh = names.iter().filter(|name| !known.contains(name));
-        let looked_at = known.iter().copied().chain(fresh).take(most);
         let mut files = BTreeMap::new();
-        for name in looked_at {
+        // Those that are away have their places until they are forgotten.
+        let away = self.known.keys().filter(|name| !names.contains(*name));
+        let (keys_away, others_away): (Vec<_>, Vec<_>) = away.partition(|name| is_key(name));
+        let places = most.saturating_sub(keys_away.len());
+        let (keys, others): (Vec<&String>, Vec<&String>) =
+            names.iter().partition(|name| is_key(name));
+        let mut gone = Vec::new();
+        for name in self.known_first(keys).into_iter().take(places) {
             match self.disk.look(name) {
                 Ok(stamp) => drop(files.insert(name.clone(), stamp)),
-                // Gone between the two looks, or a name that is none.
+                // Gone between the two looks.
                 Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
-                    if name.contains(char::REPLACEMENT_CHARACTER) {
-                        files.insert(name.clone(), Stamp::none());
-                    }
+                    gone.push(name.clone());
+                }
+                Err(error) if error.kind() == std::io::ErrorKind::InvalidInput => {
+                    files.insert(name.clone(), Stamp::none());
                 }
                 // The mount's: nothing of this poll counts.
                 Err(error) => return Err(error),
             }
         }
-        Ok(Listing {
-            files,
-            cut: cut || names.len() > most,
-        })
+        // Names that are none are shown where there is place, and not looked at.
+        let left = places.saturating_sub(files.len() + others_away.len());
+        for name in self.known_first(others).into_iter().take(left) {
+            files.insert(name.clone(), Stamp::none());
+        }
+        names.retain(|name| !gone.contains(name));
+        Ok(Listing { files, names, cut })
+    }
+
+    fn known_first<'a>(&self, mut names: Vec<&'a String>) -> Vec<&'a String> {
+        names.sort_by_key(|name| !self.known.contains_key(*name));
+        names
     }
 
     fn hand_on(&mut self, name: &str, stamp: Stamp, forced: bool) -> Option<()> {
         let key = key_of(name);
-        let read = if key.parse::<config::Key>().is_err() {
+        let read = if !is_key(name) {
             Err("the name must be [a-z0-9][a-z0-9-]{0,62}.wasm".to_owned())
         } else if !stamp.regular {
             Err("not a regular file".to_owned())
         } else {
             match self.disk.read(name, stamp, self.config.max_file.as_u64()) {
                 Ok(Some(bytes)) => Ok(bytes),
-                // Still being written: the next poll looks again, and an
-                // operator's wish stays.
+                // Still being written: the next poll looks again.
                 Ok(None) => return self.later(name, forced),
                 Err(error) if is_the_files(&error) => Err(self.why(&error)),
                 // The mount's trouble (EIO, ESTALE), not the file's.
@@ -239,9 +289,7 @@ impl<D: Disk> Poller<D> {
     }
 
     fn later(&mut self, name: &str, forced: bool) -> Option<()> {
-        if forced {
-            self.again.insert(name.to_owned(), true);
-        }
+        *self.again.entry(name.to_owned()).or_default() |= forced;
         Some(())
     }
 
@@ -254,14 +302,16 @@ impl<D: Disk> Poller<D> {
         });
         for (name, stamp, _) in due.collect::<Vec<_>>() {
             let read = self.disk.read(&name, stamp, self.config.max_file.as_u64());
-            let known = self
-                .known
-                .get(&name)
-                .and_then(|known| known.digest.as_ref());
-            if let Ok(Some(bytes)) = read
-                && known != Some(&digest(&bytes))
-            {
-                self.hand_on(&name, stamp, false)?;
+            let Some(known) = self.known.get_mut(&name) else {
+                continue;
+            };
+            match read {
+                Ok(Some(bytes)) if known.digest.as_ref() != Some(&digest(&bytes)) => {
+                    self.hand_on(&name, stamp, false)?;
+                }
+                Ok(_) => {}
+                // The mount's trouble: the doubt stays.
+                Err(_) => known.doubted = Some(now + self.coarse),
             }
         }
         Some(())
@@ -270,9 +320,15 @@ impl<D: Disk> Poller<D> {
     /// A file is gone once it was not there for a whole poll interval: polls
     /// may follow each other at once, and a file may be away while it is
     /// replaced.
-    fn forget(&mut self, files: &BTreeMap<String, Stamp>) -> Option<()> {
-        self.missed.retain(|name, _| !files.contains_key(name));
-        let absent = self.known.keys().filter(|name| !files.contains_key(*name));
+    fn forget(&mut self, listing: &Listing) -> Option<()> {
+        let Listing { files, names, cut } = listing;
+        // Of names that are none only what is shown is remembered.
+        let there = |name: &String| match is_key(name) {
+            true => *cut || names.contains(name) || self.lost.contains(name),
+            false => files.contains_key(name),
+        };
+        self.missed.retain(|name, _| !there(name));
+        let absent = self.known.keys().filter(|name| !there(name));
         let absent: Vec<String> = absent.cloned().collect();
         for name in absent {
             let since = self.missed.entry(name.clone()).or_insert_with(Instant::now);
@@ -312,7 +368,7 @@ impl<D: Disk> Poller<D> {
 }
 
 impl Stamp {
-    /// Of a name that cannot be looked at.
+    /// Of a name that is not looked at.
     fn none() -> Self {
         Self {
             size: 0,
@@ -322,6 +378,11 @@ impl Stamp {
             regular: false,
         }
     }
+}
+
+fn is_key(name: &str) -> bool {
+    let stem = name.strip_suffix(EXTENSION);
+    stem.is_some_and(|stem| stem.parse::<config::Key>().is_ok())
 }
 
 /// The key, or a name that is none, fit to be shown: escaped, so that it does

@@ -201,6 +201,11 @@ fn a_name_that_is_none_is_shown_and_looks_like_no_other() {
         (b"x.wasm.wasm".to_vec(), "!x.wasm".to_owned()),
         (b"-x.wasm".to_vec(), "!-x".to_owned()),
         (b"\xff\xfe.wasm".to_vec(), "!\u{fffd}\u{fffd}".to_owned()),
+        // Longer than a name may be once it is made readable.
+        (
+            [&[0xff; 84][..], b".wasm"].concat(),
+            format!("!{}", "\u{fffd}".repeat(26)),
+        ),
         (long.into_bytes(), format!("!{}", "x".repeat(80))),
     ] {
         let mut world = world();
@@ -257,6 +262,65 @@ fn a_flood_of_files_hides_none_that_is_known() {
     std::thread::sleep(POLL + Duration::from_millis(10));
     let seen = world.poll();
     assert!(seen.iter().all(|word| !word.starts_with('-')), "{seen:?}");
+    std::thread::sleep(POLL + Duration::from_millis(10));
+    assert_eq!(world.poll(), ["-f0"], "removal is seen all the same");
+    assert_eq!(world.poll().len(), 1, "and another has its place");
+}
+
+#[test]
+fn names_that_are_none_take_no_place_from_files() {
+    let mut world = world();
+    for round in 0..3 {
+        for n in 0..20 {
+            world.write(&format!("Junk{round}-{n}.wasm"), b"x");
+        }
+        assert!(world.poll().len() <= 3);
+        assert!(world.poller.known.len() <= 3, "bounded");
+        for n in 0..20 {
+            let path = world.path(&format!("Junk{round}-{n}.wasm"));
+            std::fs::remove_file(path).expect("removed");
+        }
+        world.write("Stays.wasm", b"x");
+        world.poll();
+        std::thread::sleep(POLL + Duration::from_millis(10));
+        world.poll();
+    }
+    for n in 0..20 {
+        world.write(&format!("Junk{n}.wasm"), b"x");
+    }
+    world.poll();
+    for key in ["a", "b", "c"] {
+        world.write(&format!("{key}.wasm"), b"1");
+    }
+    assert_eq!(world.poll(), ["a=1", "b=1", "c=1"]);
+}
+
+#[test]
+fn files_that_go_all_at_once_stay_and_what_is_new_comes() {
+    let mut world = world();
+    world.write("a.wasm", b"1");
+    world.write("b.wasm", b"1");
+    assert_eq!(world.poll().len(), 2);
+    std::fs::remove_file(world.path("a.wasm")).expect("removed");
+    std::fs::remove_file(world.path("b.wasm")).expect("removed");
+    world.write("c.wasm", b"1");
+    assert_eq!(world.poll(), ["c=1"]);
+    for _ in 0..3 {
+        std::thread::sleep(POLL + Duration::from_millis(10));
+        assert!(world.poll().is_empty(), "what lay under a mount");
+    }
+    assert!(world.error().is_some_and(|error| error.contains("2 files")));
+    world.write("a.wasm", b"1");
+    assert_eq!(world.poll(), ["a=1"]);
+    assert!(world.error().is_some_and(|error| error.contains("1 files")));
+    // An operator says that what is there is all.
+    let mut asked = signals::Asked::default();
+    asked.reload = true;
+    world.poller.ask(asked);
+    assert_eq!(world.poll(), ["a=1", "c=1"]);
+    assert_eq!(world.error(), None);
+    std::thread::sleep(POLL + Duration::from_millis(10));
+    assert_eq!(world.poll(), ["-b"]);
 }
 
 #[test]
@@ -294,6 +358,8 @@ enum Trouble {
     Reading(rustix::io::Errno),
     /// Until the other end is dropped.
     Hang(mpsc::Receiver<()>),
+    /// Another file system is in the place.
+    OtherDevice,
     /// The file looks as it did although it changed.
     Stamp(Stamp),
 }
@@ -342,6 +408,13 @@ impl Disk for Scripted {
     fn moved(&mut self) -> bool {
         self.mount.inner.moved()
     }
+
+    fn device(&self) -> Option<u64> {
+        match self.now {
+            Trouble::OtherDevice => Some(u64::MAX),
+            _ => self.mount.inner.device(),
+        }
+    }
 }
 
 fn mounted() -> (World<Scripted>, mpsc::Sender<Trouble>) {
@@ -376,6 +449,38 @@ fn a_mount_in_trouble_keeps_everything_and_what_was_missed_comes_later() {
         now(Trouble::Reading(errno));
         assert!(world.poll().is_empty(), "not the file's fault");
         assert_eq!(world.poll(), [format!("a={content}")]);
+    }
+}
+
+#[test]
+fn what_another_mount_does_not_have_stays() {
+    let (mut world, trouble) = mounted();
+    world.write("a.wasm", b"1");
+    world.write("b.wasm", b"1");
+    assert_eq!(world.poll().len(), 2);
+    std::fs::remove_file(world.path("b.wasm")).expect("removed");
+    trouble.send(Trouble::OtherDevice).expect("taken");
+    for _ in 0..3 {
+        assert!(world.poll().is_empty());
+        std::thread::sleep(POLL + Duration::from_millis(10));
+    }
+    assert!(world.error().is_some());
+}
+
+#[test]
+fn a_wish_stays_until_the_mount_can_do_it() {
+    let (mut world, trouble) = mounted();
+    world.write("a.wasm", b"1");
+    assert_eq!(world.poll(), ["a=1"]);
+    for forced in [false, true] {
+        let mut asked = signals::Asked::default();
+        asked.again.insert("a.wasm".into(), forced);
+        world.poller.ask(asked);
+        let errno = rustix::io::Errno::IO;
+        trouble.send(Trouble::Reading(errno)).expect("taken");
+        assert!(world.poll().is_empty());
+        assert_eq!(world.poll(), ["a=1"], "forced: {forced}");
+        assert!(world.poll().is_empty());
     }
 }
 
