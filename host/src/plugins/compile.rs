@@ -11,7 +11,6 @@ mod cache;
 mod child;
 
 use std::hash::{DefaultHasher, Hash, Hasher};
-use std::os::unix::fs::MetadataExt;
 use std::os::unix::process::ExitStatusExt;
 use std::path::PathBuf;
 use std::process::{ExitStatus, Stdio};
@@ -94,7 +93,7 @@ impl Compiler {
     pub(super) fn new(engine: &Engine, config: &Config, metrics: Metrics) -> Self {
         let limits = config.plugins.compile.clone();
         Self(Arc::new(Inner {
-            maker: Maker::new(&engine.wasm, &build_of(&config.program)),
+            maker: Maker::new(&engine.wasm, &build()),
             program: config.program.clone(),
             places: Semaphore::new(limits.concurrency),
             limits,
@@ -273,13 +272,12 @@ mod libc_signal {
 }
 
 /// What tells one build of the compiler from another, besides what the engine
-/// knows of itself. A file that cannot be looked at makes a build of its own.
-fn build_of(program: &std::path::Path) -> String {
-    let file = program.metadata().map(|meta| {
-        let (size, seconds) = (meta.len(), meta.mtime());
-        format!("{size} {seconds}.{}", meta.mtime_nsec())
-    });
-    format!("{} {}", env!("CARGO_PKG_VERSION"), file.unwrap_or_default())
+/// knows of itself: every crate in it, with version and checksum. Not its file,
+/// whose time and size an image may have set alike, and which takes a second to
+/// hash.
+fn build() -> String {
+    let crates = super::load::digest(include_bytes!("../../../Cargo.lock"));
+    format!("{} {crates}", env!("CARGO_PKG_VERSION"))
 }
 
 async fn blocking<T: Send + 'static>(

@@ -67,6 +67,26 @@ async fn a_second_start_compiles_nothing_and_a_changed_copy_is_compiled_again() 
     outcome("cached").await;
 }
 
+/// A build is what it is made of, not the time and size of its file.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_program_that_was_installed_again_compiles_nothing_again() {
+    let dir = tempfile::tempdir().unwrap();
+    let component = Guest::default().component();
+    let (first, _) = host(dir.path(), "");
+    try_load(&first, &component).await.unwrap();
+    let program = dir.path().join("installed");
+    let script = format!(
+        "#!/bin/sh\nexec {} \"$@\"\n",
+        env!("CARGO_BIN_EXE_f1-streams")
+    );
+    std::fs::write(&program, script).unwrap();
+    let mut config = Config::from_toml("", dir.path()).unwrap().config;
+    config.program = program;
+    let (second, metrics) = start(&config);
+    try_load(&second, &component).await.unwrap();
+    assert_eq!(metrics.compiles("cached"), 1);
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn compiled_code_in_a_plugins_place_is_refused() {
     let dir = tempfile::tempdir().unwrap();
