@@ -37,6 +37,9 @@ pub struct News {
     pub bundle: Option<String>,
 }
 
+/// Of a reason on a telephone, in bytes: ntfy takes 4096 of a message.
+const MAX_SHOWN: usize = 2 << 10;
+
 impl News {
     /// What it is about: one of them is held to its pace at a time.
     pub(super) fn subject(&self) -> String {
@@ -60,7 +63,9 @@ impl News {
             Kind::Back => (format!("{name} works again"), "white_check_mark", 3),
             Kind::RolledBack => (format!("{name} was rolled back"), "rewind", 4),
         };
-        let mut message = self.reason.clone();
+        // A guest's frames may be many; all of them are in `reason`.
+        let shown = self.reason.floor_char_boundary(MAX_SHOWN);
+        let mut message = self.reason[..shown].to_owned();
         if let Some(since) = self.since {
             message.push_str(&match self.kind {
                 Kind::Back => format!("\nIt had failed since {since:.0}."),
@@ -107,6 +112,17 @@ pub(super) mod tests {
             since: Some(Timestamp::UNIX_EPOCH),
             bundle: Some("site-a-19700101T000000Z.json".into()),
         }
+    }
+
+    #[test]
+    fn a_message_holds_the_beginning_of_a_long_reason() {
+        let mut news = news(Kind::Broken, "demo");
+        news.reason = "ä".repeat(5_000);
+        let document = news.document("f1");
+        let message = document["message"].as_str().expect("a text");
+        assert!((2_000..2_300).contains(&message.len()));
+        assert!(message.ends_with("site-a-19700101T000000Z.json"));
+        assert_eq!(document["reason"], news.reason);
     }
 
     #[test]
