@@ -200,8 +200,21 @@ fn info(name: String, bytes: u64) -> Option<BundleInfo> {
     })
 }
 
-/// At most `max` bytes: what is largest and says least goes first.
+/// At most `max` bytes. What cannot be made clean is left out: it may be the
+/// site's wish that nothing is kept.
 fn document(failure: &Failure, max: usize) -> Result<String, String> {
+    let Failure {
+        site, transcript, ..
+    } = failure;
+    let scrubber = Scrubber::new(&site.file, &transcript.before, &transcript.exchanges)?;
+    match cleaned(failure, &scrubber, max) {
+        Err(_) if !scrubber.is_bare() => cleaned(failure, &scrubber.into_bare(), max),
+        done => done,
+    }
+}
+
+/// What is largest and says least goes first.
+fn cleaned(failure: &Failure, scrubber: &Scrubber, max: usize) -> Result<String, String> {
     let Failure {
         site,
         plugin,
@@ -210,10 +223,9 @@ fn document(failure: &Failure, max: usize) -> Result<String, String> {
         transcript,
     } = failure;
     let (site, time, before) = (&site.file, transcript.time, &transcript.before);
-    let scrubber = Scrubber::new(site, before, &transcript.exchanges)?;
     let hops = transcript.exchanges.iter();
     // Where not everything could be learned, who was asked is what is kept.
-    let all = !scrubber.is_overfull();
+    let all = !scrubber.is_bare();
     let log = transcript.log.iter().filter(|_| all).map(|line| Line {
         level: line.level.clone(),
         message: scrubber.text(&line.message),
@@ -237,7 +249,7 @@ fn document(failure: &Failure, max: usize) -> Result<String, String> {
             true => scrubber.before(before, time),
             false => Before::default(),
         },
-        site_file: site_file::text(site, &scrubber)?,
+        site_file: site_file::text(site, scrubber)?,
         outcome: Ended {
             code: error.code().to_owned(),
             message: match all {
@@ -254,7 +266,16 @@ fn document(failure: &Failure, max: usize) -> Result<String, String> {
     loop {
         let text = serde_json::to_string(&bundle).map_err(|error| error.to_string())?;
         if text.len() <= max {
-            scrubber.check(&text)?;
+            let Bundle {
+                before,
+                exchanges,
+                log,
+                attachments,
+                outcome,
+                ..
+            } = &bundle;
+            let theirs = (before, exchanges, log, attachments, &outcome.message);
+            scrubber.check(&(theirs, site_file::parsed(&bundle.site_file)))?;
             return Ok(text);
         }
         if bundle.attachments.pop().is_some() {

@@ -11,12 +11,16 @@ mod learn;
 mod needles;
 mod values;
 
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
 use bytes::Bytes;
 use http::header::{
-    CONNECTION, CONTENT_LENGTH, CONTENT_TYPE, SET_COOKIE, TRANSFER_ENCODING, USER_AGENT,
+    CONNECTION, CONTENT_LENGTH, CONTENT_TYPE, HeaderName, SET_COOKIE, TRANSFER_ENCODING, USER_AGENT,
 };
 use http::{HeaderMap, HeaderValue};
 use jiff::Timestamp;
+use serde::Serialize;
+use serde_json::Value;
 use url::Url;
 
 use known::Known;
@@ -27,11 +31,23 @@ use crate::config;
 use crate::net::{Answer, Exchange};
 use crate::plugins::Before;
 
+/// Fields with words of ours or base64, the site file's among them.
+const OURS: &[&str] = &[
+    "body_base64",
+    "data_base64",
+    "error",
+    "level",
+    "method",
+    "plugin",
+    "state",
+];
+
 /// Replaces what one recording must not hold.
 #[derive(Clone, Debug)]
 pub(super) struct Scrubber {
     known: Known,
     needles: Needles,
+    bare: bool,
 }
 
 impl Scrubber {
@@ -43,14 +59,23 @@ impl Scrubber {
     ) -> Result<Self, String> {
         let known = learn::known(site, before, exchanges)?;
         let needles = Needles::new(&known)?;
-        Ok(Self { known, needles })
+        Ok(Self {
+            bare: known.overfull,
+            known,
+            needles,
+        })
     }
 
     /// There was more to learn than is learned: what was recorded cannot be
     /// made clean, so [`Self::exchange`] leaves everything of it away that a
     /// credential may be in, and the rest must not be kept.
-    pub(super) fn is_overfull(&self) -> bool {
-        self.known.overfull
+    pub(super) fn is_bare(&self) -> bool {
+        self.bare
+    }
+
+    /// As if there had been too much to learn.
+    pub(super) fn into_bare(self) -> Self {
+        Self { bare: true, ..self }
     }
 
     // === replacing ===
@@ -63,10 +88,12 @@ impl Scrubber {
         self.needles.bytes(bytes)
     }
 
-    /// `Err` names the placeholder of a value that is still there: nothing is
-    /// written then.
-    pub(super) fn check(&self, written: &str) -> Result<(), String> {
-        match self.known.left_in(written) {
+    /// `Err` names the placeholder of a value that is still in one of the texts
+    /// of `written`: nothing of it is to be kept then. The names of its fields
+    /// are ours, and so is a base64 that spells a value by chance.
+    pub(super) fn check(&self, written: &impl Serialize) -> Result<(), String> {
+        let value = serde_json::to_value(written).map_err(|error| error.to_string())?;
+        match self.left_in(&value) {
             None => Ok(()),
             Some(placeholder) => Err(format!(
                 "a value that {placeholder} should stand for is still in the recording"
@@ -74,10 +101,24 @@ impl Scrubber {
         }
     }
 
+    fn left_in(&self, value: &Value) -> Option<&str> {
+        match value {
+            Value::String(text) => self.known.left_in(text),
+            Value::Array(items) => items.iter().find_map(|item| self.left_in(item)),
+            Value::Object(fields) => {
+                let theirs = fields
+                    .iter()
+                    .filter(|(name, _)| !OURS.contains(&name.as_str()));
+                theirs.into_iter().find_map(|(_, item)| self.left_in(item))
+            }
+            _ => None,
+        }
+    }
+
     /// `time` is when it was recorded: cookies are kept by their age, which is
     /// as good in a year.
     pub(super) fn exchange(&self, exchange: &Exchange, time: Timestamp) -> Exchange {
-        if self.is_overfull() {
+        if self.bare {
             return bare(exchange);
         }
         let mut headers = self.headers(&exchange.headers, time);
@@ -143,7 +184,11 @@ impl Scrubber {
                 text = by_age(&text, time);
             }
             if let Ok(value) = HeaderValue::from_str(&self.text(&text)) {
-                scrubbed.append(name.clone(), value);
+                let name = HeaderName::try_from(self.needles.name(name.as_str()));
+                // A placeholder has nothing in it that a name has not.
+                if let Ok(name) = name {
+                    scrubbed.append(name, value);
+                }
             }
         }
         scrubbed
@@ -163,12 +208,20 @@ impl Scrubber {
         text.parse().unwrap_or_else(|_| no_path(url))
     }
 
+    /// What is certainly base64, short values in it included.
+    fn base64(&self, value: &str) -> String {
+        match STANDARD.decode(value) {
+            Ok(bytes) => STANDARD.encode(self.bytes(&bytes)),
+            Err(_) => self.text(value),
+        }
+    }
+
     pub(super) fn before(&self, before: &Before, time: Timestamp) -> Before {
         let state = before.state.iter();
         let cookies = before.cookies.iter();
         Before {
             state: state
-                .map(|(key, value)| (self.text(key), self.text(value)))
+                .map(|(key, value)| (self.text(key), self.base64(value)))
                 .collect(),
             cookies: cookies
                 .map(|(url, line)| (self.text(url), self.text(&by_age(line, time))))

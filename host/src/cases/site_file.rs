@@ -51,6 +51,11 @@ pub(super) fn text(site: &config::Site, scrubber: &Scrubber) -> Result<String, S
     toml::to_string(&file).map_err(|error| error.to_string())
 }
 
+/// What [`text()`] wrote, as values.
+pub(super) fn parsed(text: &str) -> Table {
+    text.parse().expect("it was written as TOML")
+}
+
 fn scrub(table: &mut Table, scrubber: &Scrubber) {
     for (_, value) in table.iter_mut() {
         scrub_value(value, scrubber);

@@ -1,6 +1,6 @@
 use bytes::Bytes;
 use http::header::SET_COOKIE;
-use http::{HeaderMap, Method, StatusCode};
+use http::{HeaderMap, HeaderValue, Method, StatusCode};
 
 use super::*;
 use crate::metrics::Metrics;
@@ -145,4 +145,40 @@ fn of_more_sessions_than_are_learned_only_who_was_asked_is_kept() {
     assert_eq!(bundle["exchanges"][0]["response"]["status"], 403);
     let request = &bundle["exchanges"][0]["request"];
     assert_eq!(request["url"], "https://site.example/scrubbed");
+}
+
+#[test]
+fn a_site_cannot_keep_a_bundle_from_being_written() {
+    let url = "https://site.example/?session_token1=x";
+    // Names of ours, of a header, of a pair, the plugin's digest.
+    let words = [
+        "body_base64",
+        "strict-transport-security",
+        "session_token1",
+        "sha256-of-it-1",
+    ];
+    let mut cookies: Vec<_> = words.iter().map(|word| format!("a={word}")).collect();
+    let mut exchange = hop(url, &cookies, "the page");
+    if let Answer::Response { headers, .. } = &mut exchange.answer {
+        headers.insert("strict-transport-security", HeaderValue::from_static("a"));
+    }
+    let transcript = |hop| Transcript {
+        exchanges: vec![hop],
+        ..Transcript::default()
+    };
+    let text = bundle("", &transcript(exchange));
+    assert!(
+        text.contains("the page") && text.contains("sha256-of-it-1"),
+        "{text}"
+    );
+    for word in ["strict-transport-security", "session_token1"] {
+        assert!(!text.contains(word), "{text}");
+    }
+    // A value that comes to be when another is replaced: not the page, then.
+    cookies = vec!["a=abcdefgh1".into(), "b=x-cookie-1-y".into()];
+    let text = bundle("", &transcript(hop(url, &cookies, "x-abcdefgh1-y")));
+    assert!(
+        text.contains("/scrubbed") && !text.contains("x-cookie-1-y"),
+        "{text}"
+    );
 }
