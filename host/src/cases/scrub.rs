@@ -4,10 +4,13 @@
 //! with the placeholders asks for exactly what was recorded.
 //!
 //! Cookies and tokens that do not look random ("theme=dark") stay: they tell
-//! nobody anything, and they are part of ordinary words.
+//! nobody anything, and they are part of ordinary words. So does what nothing
+//! tells from any other word of a page: a session in a path, a short value
+//! without a telling name.
 
 mod known;
 mod learn;
+mod named;
 mod needles;
 mod values;
 

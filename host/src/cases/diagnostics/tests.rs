@@ -182,3 +182,45 @@ fn a_site_cannot_keep_a_bundle_from_being_written() {
         "{text}"
     );
 }
+
+#[test]
+fn a_token_of_any_log_in_and_a_telling_setting_are_taken_out() {
+    let body = r#"{"user":{"access_token":"t0k3n-of-json","session":"Practice 1"}}"#;
+    let mut transcript = Transcript {
+        exchanges: vec![
+            hop("https://site.example/login", &[], body),
+            hop(
+                "https://site.example/live?token=t0k3n-of-json&sig=s1/g",
+                &[],
+                "s1%2Fg",
+            ),
+        ],
+        ..Transcript::default()
+    };
+    for (key, value) in [
+        ("jwt", "k3pt-by-key"),
+        ("login", r#"{"sid":"k3pt-in-json"}"#),
+    ] {
+        let value = STANDARD.encode(value);
+        transcript.before.state.insert(key.into(), value);
+    }
+    let settings = "[settings]\npassword = \"rose\"\n[[settings.servers]]\nkey = \"tulip\"";
+    transcript.exchanges[1].body = Bytes::from_static(b"pass=rose&other=tulip");
+    let text = bundle(settings, &transcript);
+    let state: Vec<_> = ["k3pt-by-key", "k3pt-in-json"]
+        .map(|v| STANDARD.encode(v))
+        .into();
+    for gone in [
+        "t0k3n", "s1/g", "s1%2Fg", "rose", "tulip", &state[0], &state[1],
+    ] {
+        assert!(!text.contains(gone), "{gone}: {text}");
+    }
+    for kept in [
+        "Practice 1",
+        "/live?token=token-",
+        "setting-password",
+        "setting-key",
+    ] {
+        assert!(text.contains(kept), "{kept}: {text}");
+    }
+}

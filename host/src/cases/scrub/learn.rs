@@ -1,11 +1,16 @@
 //! What is learned: the operator's values from the site's file, and from what
 //! was recorded what a site gave out for nobody else.
 
-use http::header::{AUTHORIZATION, COOKIE, HeaderName, HeaderValue, SET_COOKIE};
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use http::header::{AUTHORIZATION, CONTENT_TYPE, COOKIE, LOCATION, SET_COOKIE};
+use http::{HeaderMap, HeaderName, HeaderValue};
+use serde_json::Value;
 
 use super::known::Known;
+use super::named;
 use super::needles::Needles;
-use super::values::{basic, is_random, tells, word};
+use super::values::{SHORTEST, basic, is_credential, is_random, tells, word};
 use crate::config;
 use crate::net::{Answer, Exchange};
 use crate::plugins::Before;
@@ -45,9 +50,7 @@ pub(super) fn known(
         }
     }
     for (name, value) in &site.config.settings {
-        if let (true, Some(text)) = (tells(name), value.as_str().filter(|v| is_random(v))) {
-            known.add(text, &format!("setting-{}", word(name)));
-        }
+        setting(&mut known, name, value);
     }
     let mut learner = Learner {
         written: Needles::new(&known)?,
@@ -63,10 +66,29 @@ pub(super) fn known(
     for (_, line) in &before.cookies {
         learner.cookie(line);
     }
+    for (key, value) in &before.state {
+        if let Ok(value) = STANDARD.decode(value) {
+            let text = String::from_utf8_lossy(&value);
+            learner.named(key, &text);
+            named::json(&value, &mut |name, text| learner.named(name, text));
+        }
+    }
     for exchange in exchanges {
         learner.exchange(exchange);
     }
     Ok(learner.known)
+}
+
+/// What an operator wrote under a telling name, whatever it looks like.
+fn setting(known: &mut Known, name: &str, value: &Value) {
+    match value {
+        Value::String(text) if tells(name) && text.len() >= SHORTEST => {
+            known.add(text, &format!("setting-{}", word(name)));
+        }
+        Value::Array(items) => items.iter().for_each(|item| setting(known, name, item)),
+        Value::Object(table) => table.iter().for_each(|(n, item)| setting(known, n, item)),
+        _ => {}
+    }
 }
 
 struct Learner {
@@ -82,10 +104,40 @@ impl Learner {
         for (name, value) in &exchange.headers {
             self.header(name, value);
         }
-        if let Answer::Response { headers, .. } = &exchange.answer {
+        self.url(exchange.url.as_str());
+        self.body(&exchange.headers, &exchange.body);
+        if let Answer::Response { headers, body, .. } = &exchange.answer {
             for value in headers.get_all(SET_COOKIE) {
                 self.cookie(&String::from_utf8_lossy(value.as_bytes()));
             }
+            for value in headers.get_all(LOCATION) {
+                self.url(&String::from_utf8_lossy(value.as_bytes()));
+            }
+            self.body(headers, body);
+        }
+    }
+
+    /// The pairs of its query and its fragment.
+    fn url(&mut self, url: &str) {
+        for part in url.split(['?', '#']).skip(1) {
+            named::pairs(part, &mut |name, value| self.named(name, value));
+        }
+    }
+
+    fn body(&mut self, headers: &HeaderMap, body: &[u8]) {
+        let kind = headers.get(CONTENT_TYPE).map(HeaderValue::as_bytes);
+        if kind.is_some_and(|kind| kind.starts_with(b"application/x-www-form-urlencoded")) {
+            let text = String::from_utf8_lossy(body);
+            named::pairs(&text, &mut |name, value| self.named(name, value));
+        } else {
+            named::json(body, &mut |name, value| self.named(name, value));
+        }
+    }
+
+    /// A value that has a name in what went over the wire.
+    fn named(&mut self, name: &str, value: &str) {
+        if !self.known.overfull && is_credential(name, value) && self.is_new(value) {
+            self.token("token", value);
         }
     }
 

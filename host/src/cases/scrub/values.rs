@@ -7,6 +7,26 @@ use jiff::Timestamp;
 /// In the names of headers and settings that carry credentials.
 const TELLING: &[&str] = &["auth", "key", "passw", "secret", "session", "token"];
 
+/// In the names of what a site hands out.
+const SURE: &[&str] = &[
+    "apikey",
+    "authtoken",
+    "bearer",
+    "jwt",
+    "passw",
+    "secret",
+    "sessid",
+    "sessionid",
+    "signature",
+    "token",
+];
+/// The same, as words of their own: "author" is none.
+const SURE_WORDS: &[&str] = &["auth", "authorization", "credential", "pwd", "sid", "sig"];
+/// At the end of names that may as well be something else's.
+const VAGUE: &[&str] = &["key", "session", "ticket"];
+/// Shorter values are nobody's credentials.
+pub(super) const SHORTEST: usize = 4;
+
 /// A `Set-Cookie` line that says how long it lasts, not until when.
 pub(super) fn by_age(line: &str, time: Timestamp) -> String {
     let attribute = |part: &&str, name: &str| {
@@ -49,6 +69,29 @@ pub(super) fn basic(scheme: &str, token: &str) -> Option<String> {
 /// Long enough for a session, and no word.
 pub(super) fn is_random(value: &str) -> bool {
     value.len() >= 16 || (value.len() >= 8 && value.bytes().any(|b| b.is_ascii_digit()))
+}
+
+/// A credential by its name and its looks. What a site names is most often
+/// none ("key", "session": a race's), so the vaguer the name, the more it must
+/// look like one.
+pub(super) fn is_credential(name: &str, value: &str) -> bool {
+    let digit = value.bytes().any(|b| b.is_ascii_digit());
+    if value.len() < SHORTEST || value.contains(char::is_whitespace) {
+        return false;
+    }
+    let name = name.to_ascii_lowercase();
+    let part = |parts: &[&str]| {
+        let mut words = name.split(|c: char| !c.is_ascii_alphanumeric());
+        words.any(|word| parts.contains(&word))
+    };
+    if SURE.iter().any(|sure| name.contains(sure)) || part(SURE_WORDS) {
+        // "token_type": "Bearer", "auth": "required".
+        return digit || value.len() > 16;
+    }
+    if VAGUE.iter().any(|vague| name.ends_with(vague)) {
+        return value.len() >= 24 || (digit && value.len() >= 12);
+    }
+    false
 }
 
 pub(super) fn tells(name: &str) -> bool {
@@ -103,6 +146,25 @@ mod tests {
         assert!(is_random("k3yk3yk3") && is_random("abcdefghijklmnop"));
         assert!(!is_random("dark") && !is_random("deleted"));
         assert!(tells("X-Api-Key") && !tells("referer"));
+        for (name, value) in [
+            ("token", "a1b2c3"),
+            ("accessToken", "abcdefghijklmnopq"),
+            ("X-Sid", "12ab"),
+            ("session", "0123456789ab"),
+        ] {
+            assert!(is_credential(name, value), "{name}");
+        }
+        for (name, value) in [
+            ("token_type", "Bearer"),
+            ("author", "hamilton44"),
+            ("session", "Practice 1"),
+            ("session", "qualifying"),
+            ("session_key", "9158"),
+            ("token", "1"),
+            ("monkey", "banana"),
+        ] {
+            assert!(!is_credential(name, value), "{name}");
+        }
         assert_eq!(word("Api Key_1"), "api-key-1");
     }
 }
