@@ -131,7 +131,7 @@ describe('the admin page, state by state', () => {
     await confirm.getByTestId('confirm-yes').click();
     await held.waitFor({ state: 'detached' });
     assert.equal(await card('m3u').getAttribute('data-state'), 'live');
-    assert.ok(admin.asked.includes('POST /plugins/m3u/approve'));
+    assert.ok(admin.asked.includes(`POST /plugins/m3u/approve?digest=${digest('m3u 1.4.0')}`));
     await card('m3u')
       .getByText(/^Approved/)
       .waitFor();

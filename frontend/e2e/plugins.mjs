@@ -205,8 +205,9 @@ export async function stubAdmin(page, plugins, more = {}) {
   const admin = { plugins, more, asked: [], events: null, put: null, acted: null };
   await page.route('**/api/admin/**', async (route) => {
     const request = route.request();
-    const path = new URL(request.url()).pathname.replace('/api/admin', '');
-    admin.asked.push(`${request.method()} ${path}`);
+    const { pathname, search } = new URL(request.url());
+    const path = pathname.replace('/api/admin', '');
+    admin.asked.push(`${request.method()} ${path}${search}`);
     const json = (body, status = 200) => route.fulfill({ status, json: body });
     const [, kind, key, what] = path.split('/');
     if (path === '/plugins') return json(overview(admin.plugins, admin.more));

@@ -64,6 +64,14 @@ pub(crate) fn write_in_place(path: &Path, bytes: &[u8]) -> io::Result<()> {
     File::open(dir)?.sync_all()
 }
 
+/// A file of `dir` that is gone when what is returned is dropped.
+pub(crate) fn stage(dir: &Path, bytes: &[u8]) -> io::Result<tempfile::TempPath> {
+    fs::create_dir_all(dir)?;
+    let mut file = tempfile::Builder::new().prefix(".tmp-").tempfile_in(dir)?;
+    file.write_all(bytes)?;
+    Ok(file.into_temp_path())
+}
+
 /// Makes `path` with `bytes` unless it exists: two instances that start at
 /// once on one directory agree on one file. `true` where this call made it.
 pub(crate) fn create(path: &Path, bytes: &[u8]) -> io::Result<bool> {

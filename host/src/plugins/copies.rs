@@ -8,6 +8,7 @@
 use std::fs;
 use std::io;
 use std::path::PathBuf;
+use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
@@ -15,9 +16,20 @@ use super::lifecycle::{Kept, Quarantined};
 use crate::config;
 use crate::files;
 
+/// The content of a file that may become a copy: beside the copies and gone
+/// with this value, or in memory where the disk does not take it.
+#[derive(Debug)]
+pub(super) enum Staged {
+    Disk(tempfile::TempPath),
+    Memory(Arc<[u8]>),
+}
+
 /// What goes with the copies.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub(super) struct Notes {
+    /// For a start that cannot read the operators' decisions.
+    #[serde(default)]
+    pub(super) disabled: bool,
     #[serde(default)]
     pub(super) previous: Option<Kept>,
     #[serde(default)]
@@ -56,6 +68,28 @@ impl Copies {
             .collect()
     }
 
+    pub(super) fn stage(&self, bytes: Arc<[u8]>) -> Staged {
+        let staged = files::stage(&self.dir, &bytes);
+        staged.map_or(Staged::Memory(bytes), Staged::Disk)
+    }
+
+    /// What a process that was ended left behind. Before anything is staged.
+    pub(super) fn sweep(&self) {
+        for entry in fs::read_dir(&self.dir).into_iter().flatten().flatten() {
+            if entry.file_name().as_encoded_bytes().starts_with(b".tmp-") {
+                // It only takes room.
+                let _ = fs::remove_file(entry.path());
+            }
+        }
+    }
+
+    pub(super) fn keep_staged(&self, key: &str, staged: &Staged) -> io::Result<()> {
+        match staged {
+            Staged::Disk(path) => self.keep(key, &files::read(path, self.max_file)?),
+            Staged::Memory(bytes) => self.keep(key, bytes),
+        }
+    }
+
     pub(super) fn good(&self, key: &str) -> Option<Vec<u8>> {
         files::read(&self.path(key, "wasm"), self.max_file).ok()
     }
@@ -90,14 +124,15 @@ impl Copies {
 
     /// Without a copy to go back to, notes about copies mean nothing.
     pub(super) fn notes(&self, key: &str) -> Notes {
-        if !self.path(key, "wasm").exists() {
-            return Notes::default();
-        }
         let read = files::read(&self.path(key, "json"), MAX_NOTES);
         let notes = read
             .ok()
             .and_then(|text| serde_json::from_slice(&text).ok());
-        notes.unwrap_or_default()
+        let mut notes: Notes = notes.unwrap_or_default();
+        if !self.path(key, "wasm").exists() {
+            (notes.previous, notes.quarantined) = (None, None);
+        }
+        notes
     }
 
     pub(super) fn write_notes(&self, key: &str, notes: &Notes) -> io::Result<()> {
@@ -135,10 +170,24 @@ mod tests {
                 version: "1".into(),
             }),
             quarantined: None,
+            disabled: true,
         };
         copies.write_notes("a", &notes).expect("written");
         assert_eq!(copies.notes("a"), notes);
         assert_eq!(copies.keys(), ["a"]);
+        let staged = copies.stage(b"3"[..].into());
+        let Staged::Disk(path) = &staged else {
+            panic!("not in memory");
+        };
+        let path = path.to_path_buf();
+        copies.keep_staged("b", &staged).expect("kept");
+        assert_eq!(copies.good("b").as_deref(), Some(&b"3"[..]));
+        drop(staged);
+        assert!(!path.exists());
+        fs::write(&path, "left behind").expect("written");
+        copies.sweep();
+        assert!(!path.exists() && copies.good("b").is_some());
+        copies.forget("b");
         copies.keep_previous("a").expect("back");
         assert_eq!(copies.good("a").as_deref(), Some(&b"1"[..]));
         assert_eq!(copies.previous("a"), None);

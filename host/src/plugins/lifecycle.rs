@@ -40,6 +40,10 @@ pub(super) struct Slot<G> {
     /// An operator's decision; new calls find no plugin.
     pub(super) disabled: bool,
     pub(super) approved: Approved,
+    /// What operators decided before the start could not be read yet.
+    pub(super) unread: bool,
+    /// `disabled` is what an operator said since the start.
+    pub(super) by_hand: bool,
     /// The number of the latest generation.
     pub(super) generations: u64,
     pub(super) current: Option<Live<G>>,
@@ -141,6 +145,8 @@ impl<G> Default for Slot<G> {
         Self {
             disabled: false,
             approved: Approved::Never,
+            unread: false,
+            by_hand: false,
             generations: 0,
             current: None,
             fallback: None,

@@ -9,9 +9,11 @@ mod effects;
 mod lanes;
 mod watch;
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
+use tokio::sync::watch as watch_value;
 use tokio_util::task::TaskTracker;
 
 use super::call::{CallError, Hint, Host};
@@ -40,6 +42,8 @@ struct Inner {
     copying: tokio::sync::Mutex<()>,
     decisions: Decisions,
     deciding: tokio::sync::Mutex<()>,
+    /// Plugins whose decisions are not on disk.
+    unsaved: watch_value::Sender<BTreeMap<String, Saving>>,
     signals: Arc<Signals>,
     config: config::Plugins,
     directory: std::path::PathBuf,
@@ -48,6 +52,12 @@ struct Inner {
 
 /// For files on a mount that may hang. What is known without them serves.
 const PATIENCE: Duration = Duration::from_secs(5);
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Saving {
+    Now,
+    Failed,
+}
 
 /// Why an upload was not taken.
 #[derive(Debug, thiserror::Error)]
@@ -78,6 +88,7 @@ impl Loader {
             copying: tokio::sync::Mutex::default(),
             decisions: Decisions::new(config),
             deciding: tokio::sync::Mutex::default(),
+            unsaved: watch_value::Sender::default(),
             signals: Arc::default(),
             config: config.plugins.clone(),
             directory: config.plugins_dir(),
@@ -85,11 +96,12 @@ impl Loader {
         }))
     }
 
-    /// Does what an operator wants, and returns when it is done.
-    pub async fn act(&self, key: &str, act: Act) -> Result<(), Impossible> {
+    /// Does what an operator wants, and returns when it is done: whether what
+    /// was decided is on disk.
+    pub async fn act(&self, key: &str, act: Act) -> Result<bool, Impossible> {
         let registry = &self.0.registry;
-        let generation = || registry.current(key).map(|(_, number)| number);
-        let before = generation();
+        let rollback = act == Act::Rollback;
+        let before = registry.number(key);
         let effects = registry.step(key, Input::Act(act), self.by_name(key))?;
         let (this, driven) = (self.clone(), key.to_owned());
         let task = self.0.tasks.spawn(async move {
@@ -97,11 +109,14 @@ impl Loader {
         });
         // It goes on by itself; a panic in it is logged there.
         let _ = task.await;
-        if act == Act::Rollback && generation() == before {
+        if rollback && registry.number(key) == before {
             // The copy was lost.
             return Err(Impossible::NothingToRollBack);
         }
-        Ok(())
+        let mut unsaved = self.0.unsaved.subscribe();
+        let written = unsaved.wait_for(|all| all.get(key) != Some(&Saving::Now));
+        let _ = tokio::time::timeout(PATIENCE, written).await;
+        Ok(!self.0.unsaved.borrow().contains_key(key))
     }
 
     /// Puts a file into the plugins directory as `<key>.wasm`, if it loads and
@@ -152,7 +167,14 @@ impl Loader {
             },
         };
         let key = &site.plugin;
+        let usable = matches!(outcome, Outcome::Usable);
         let mut effects = self.step(key, Input::Reported { number, outcome });
+        let keeps = |effect: &Effect<_>| matches!(effect, Effect::Keep(_));
+        if usable && !effects.iter().any(keeps) {
+            // It could not be kept when it settled.
+            let unkept = self.0.registry.unkept(key, number);
+            effects.extend(unkept.map(Effect::Keep));
+        }
         let compare = effects
             .iter()
             .position(|effect| matches!(effect, Effect::Compare { .. }));
@@ -201,31 +223,61 @@ impl Loader {
                 .adopt(key, Some(Record::default()), Notes::default());
             return;
         }
-        let (decisions, copies, name) = (
-            self.0.decisions.clone(),
-            self.0.copies.clone(),
-            key.to_owned(),
-        );
-        let read = blocking(move || decisions.read(&name));
-        let record = match tokio::time::timeout(PATIENCE, read).await {
-            Ok(Some(Ok(record))) => Some(record),
-            Ok(Some(Err(error))) => {
-                tracing::warn!(plugin = key, %error, "operators' decisions cannot be read");
-                None
-            }
-            Ok(None) | Err(_) => {
-                tracing::warn!(
-                    plugin = key,
-                    "operators' decisions cannot be read: no answer"
-                );
-                None
-            }
+        let (decisions, name) = (self.0.decisions.clone(), key.to_owned());
+        let mut read = Box::pin(blocking(move || decisions.read(&name)));
+        let answer = tokio::time::timeout(PATIENCE, &mut read).await;
+        let (record, late) = match answer {
+            Ok(Some(Ok(record))) => (Some(record), None),
+            Ok(_) => (None, None),
+            Err(_) => (None, Some(read)),
         };
-        let name = key.to_owned();
+        let unread = record.is_none();
+        let (copies, name) = (self.0.copies.clone(), key.to_owned());
         let notes = blocking(move || copies.notes(&name)).await;
         self.0
             .registry
             .adopt(key, record, notes.unwrap_or_default());
+        if unread {
+            tracing::warn!(plugin = key, "operators' decisions cannot be read yet");
+            // Not one of the tasks that the end of the service waits for.
+            tokio::spawn(self.clone().read_on(key.to_owned(), late));
+        }
+    }
+
+    /// Reads what operators decided until it can be read; `late` is a read
+    /// that is still under way.
+    async fn read_on<F>(self, key: String, mut late: Option<F>)
+    where
+        F: Future<Output = Option<std::io::Result<Record>>> + Unpin + Send,
+    {
+        loop {
+            let answer = match late.take() {
+                Some(late) => late.await,
+                None => {
+                    tokio::time::sleep(PATIENCE).await;
+                    let (decisions, name) = (self.0.decisions.clone(), key.clone());
+                    blocking(move || decisions.read(&name)).await
+                }
+            };
+            if !self.0.registry.knows(&key) {
+                return;
+            }
+            match answer {
+                Some(Ok(record)) => {
+                    let decided = Input::Decided {
+                        disabled: record.disabled,
+                        approved: record.approved(),
+                    };
+                    let effects = self.step(&key, decided);
+                    return self.drive(&key, effects, None).await;
+                }
+                Some(Err(error)) => {
+                    tracing::debug!(plugin = key, %error, "operators' decisions cannot be read");
+                }
+                // It panicked, or the runtime ends.
+                None => return,
+            }
+        }
     }
 }
 

@@ -8,6 +8,7 @@ mod status;
 mod story;
 
 use std::collections::BTreeMap;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use jiff::Timestamp;
@@ -18,7 +19,7 @@ pub use status::{Brake, HeldStatus, PluginState, PluginStatus};
 pub use story::Event;
 
 use self::story::Stories;
-use super::copies::Notes;
+use super::copies::{Notes, Staged};
 use super::decisions::Record;
 use super::lifecycle::{Approved, Context, Effect, Impossible, Input, Kind, Slot, Version};
 use super::load::Generation;
@@ -35,15 +36,18 @@ struct Inner {
     stories: Mutex<Stories>,
     changes: watch::Sender<u64>,
     notices: broadcast::Sender<Notice>,
+    /// The highest number of any: a plugin that went and came again must not
+    /// be taken for what it was.
+    generations: AtomicU64,
     config: config::Plugins,
     clock: Clock,
 }
 
-/// A generation, and its file's bytes until they are kept as a copy.
+/// A generation, and its file's content until it is kept as a copy.
 #[derive(Clone, Debug)]
 pub(super) struct Loaded {
     pub(super) generation: Arc<Generation>,
-    bytes: Arc<Mutex<Option<Arc<[u8]>>>>,
+    unkept: Arc<Mutex<Option<Arc<Staged>>>>,
 }
 
 /// A line was added to a plugin's story.
@@ -57,22 +61,30 @@ pub struct Notice {
     pub message: String,
     /// The file it is about.
     pub digest: Option<String>,
+    /// The plugin's own version of it.
+    pub version: Option<String>,
 }
 
 /// Readers that are further behind look at everything again.
 const NOTICES: usize = 64;
 
 impl Loaded {
-    pub(super) fn new(generation: Generation, bytes: Option<Arc<[u8]>>) -> Self {
+    pub(super) fn new(generation: Generation, unkept: Option<Staged>) -> Self {
         Self {
             generation: Arc::new(generation),
-            bytes: Arc::new(Mutex::new(bytes)),
+            unkept: Arc::new(Mutex::new(unkept.map(Arc::new))),
         }
     }
 
-    pub(super) fn take_bytes(&self) -> Option<Arc<[u8]>> {
-        let mut bytes = self.bytes.lock().unwrap_or_else(PoisonError::into_inner);
-        bytes.take()
+    /// `None`: it is kept, or need not be.
+    pub(super) fn unkept(&self) -> Option<Arc<Staged>> {
+        let unkept = self.unkept.lock().unwrap_or_else(PoisonError::into_inner);
+        unkept.clone()
+    }
+
+    pub(super) fn is_kept(&self) {
+        let mut unkept = self.unkept.lock().unwrap_or_else(PoisonError::into_inner);
+        *unkept = None;
     }
 }
 
@@ -84,6 +96,7 @@ impl Registry {
             stories: Mutex::default(),
             changes: watch::Sender::new(0),
             notices: broadcast::Sender::new(NOTICES),
+            generations: AtomicU64::new(0),
             config: config.clone(),
             clock,
         }))
@@ -137,6 +150,22 @@ impl Registry {
         told.or_else(|| self.slots().contains_key(key).then(Vec::new))
     }
 
+    /// Generation `number`, if it has proven itself and is no copy yet.
+    pub(super) fn unkept(&self, key: &str, number: u64) -> Option<Version<Loaded>> {
+        let slots = self.slots();
+        let live = slots.get(key)?.current.as_ref()?;
+        let proven = live.number == number && live.settled;
+        let version = &live.version;
+        (proven && version.handle.unkept().is_some()).then(|| version.clone())
+    }
+
+    /// The number of what serves, or would if it were not disabled.
+    pub(super) fn number(&self, key: &str) -> Option<u64> {
+        let slots = self.slots();
+        let live = slots.get(key)?.current.as_ref();
+        live.map(|live| live.number)
+    }
+
     pub(super) fn knows(&self, key: &str) -> bool {
         self.slots().contains_key(key)
     }
@@ -144,9 +173,13 @@ impl Registry {
     /// Begins a slot with what outlived the last start. `None`: the record
     /// cannot be read now.
     pub(super) fn adopt(&self, key: &str, record: Option<Record>, notes: Notes) {
-        let disabled = record.as_ref().is_some_and(|record| record.disabled);
+        let unread = record.is_none();
+        let disabled = record.as_ref().map(|record| record.disabled);
         let slot = Slot {
-            disabled,
+            // What is known here, until it is known for all.
+            disabled: disabled.unwrap_or(notes.disabled),
+            unread,
+            generations: self.0.generations.load(Ordering::Relaxed),
             approved: record.map_or(Approved::Unknown, Record::approved),
             previous: notes.previous,
             quarantined: notes.quarantined,
@@ -184,6 +217,8 @@ impl Registry {
                 limit(version, &slot.approved);
             }
         }
+        let numbers = &inner.generations;
+        numbers.fetch_max(slot.generations, Ordering::Relaxed);
         if gone {
             slots.remove(key);
         }
@@ -197,6 +232,7 @@ impl Registry {
                         kind: told.kind,
                         message: told.message.clone(),
                         digest: told.digest.clone(),
+                        version: told.version.clone(),
                     };
                     self.stories().tell(key, told, context.now);
                     // Without readers nobody has to know.
@@ -213,7 +249,7 @@ impl Registry {
     /// disk cannot be read and must not be written over.
     pub(super) fn record(&self, key: &str) -> Option<Record> {
         let slots = self.slots();
-        let slot = slots.get(key)?;
+        let slot = slots.get(key).filter(|slot| !slot.unread)?;
         let approved = match &slot.approved {
             Approved::Unknown => return None,
             Approved::Never => None,
@@ -229,6 +265,7 @@ impl Registry {
         let slots = self.slots();
         let slot = slots.get(key)?;
         Some(Notes {
+            disabled: slot.disabled,
             previous: slot.previous.clone(),
             quarantined: slot.quarantined.clone(),
         })

@@ -140,6 +140,41 @@ async fn a_disabled_plugin_stays_so_over_a_restart() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_disabled_plugin_stays_so_where_the_decision_cannot_be_read() {
+    let house = House::start().await;
+    house.stream().await;
+    let (_, body) = post(&house, "site-a", "disable").await;
+    assert_eq!(body["saved"], true);
+    // Something that is not read, and not written over.
+    let record = house.dir.path().join("data/state/plugins/site-a.json");
+    std::fs::remove_file(&record).unwrap();
+    std::fs::create_dir(&record).unwrap();
+    let house = house.restart().await;
+    let state = async |house: &House, state: &str| {
+        house
+            .wait(state, async |house| {
+                (house.plugin_status("site-a").await["state"] == state).then_some(())
+            })
+            .await;
+    };
+    state(&house, "disabled").await;
+    std::fs::write(record.join("x"), "").unwrap();
+    let (status, body) = post(&house, "site-a", "reload").await;
+    assert_eq!((status, &body["saved"]), (StatusCode::OK, &json!(true)));
+    // Another replica's decision counts once it can be read.
+    std::fs::remove_dir_all(&record).unwrap();
+    std::fs::write(&record, "{\"disabled\":false}").unwrap();
+    house.stream().await;
+    let house = house.restart().await;
+    house.stream().await;
+    std::fs::remove_file(&record).unwrap();
+    std::fs::create_dir_all(record.join("x")).unwrap();
+    let (status, body) = post(&house, "site-a", "disable").await;
+    assert_eq!((status, &body["saved"]), (StatusCode::OK, &json!(false)));
+    assert!(record.join("x").exists());
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_rollback_by_hand_leads_back_also_after_a_restart_and_a_reload_forward() {
     let house = House::start().await;
     house.stream().await;
@@ -157,8 +192,12 @@ async fn a_rollback_by_hand_leads_back_also_after_a_restart_and_a_reload_forward
     // The copy of the version before outlives the process.
     let house = house.restart().await;
     settled(&house, "site-a", &second).await;
+    // Also while it is disabled.
+    post(&house, "site-a", "disable").await;
     let (status, body) = post(&house, "site-a", "rollback").await;
     assert_eq!(status, StatusCode::OK, "{body}");
+    assert_eq!(body["plugin"]["state"], "disabled");
+    let (_, body) = post(&house, "site-a", "enable").await;
     let plugin = &body["plugin"];
     assert_eq!(
         (&plugin["digest"], &plugin["state"]),
@@ -235,7 +274,8 @@ async fn what_happens_is_told_as_a_list_and_as_a_stream() {
     assert_eq!(kinds, story);
 
     let mut text = String::new();
-    while !(text.contains("event: plugins\ndata: {\"key\":\"site-a\"")
+    while !(text.contains("event: plugins\n")
+        && text.contains("\"key\":\"site-a\"")
         && text.contains("event: sites\n"))
     {
         let chunk = tokio::time::timeout(Duration::from_secs(20), stream.chunk()).await;
@@ -245,6 +285,9 @@ async fn what_happens_is_told_as_a_list_and_as_a_stream() {
         text.contains("\"outcome\":\"trap\"") || text.contains("\"outcome\":\"ok\""),
         "{text}"
     );
+    for told in ["\"message\":\"", "\"digest\":\"", "\"version\":\""] {
+        assert!(text.contains(told), "{told}: {text}");
+    }
     let (status, _) = house
         .send(Method::GET, "/api/admin/plugins/nobody/events", Vec::new())
         .await;

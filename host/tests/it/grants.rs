@@ -33,9 +33,15 @@ async fn version(house: &House, state: &str, version: &str) -> Value {
         .await
 }
 
+/// What is held now.
 async fn approve(house: &House) -> (StatusCode, Value) {
-    let path = "/api/admin/plugins/asker/approve";
-    house.send(Method::POST, path, Vec::new()).await
+    let status = house.plugin_status("asker").await;
+    approve_what(house, status["held"]["digest"].as_str().unwrap_or("none")).await
+}
+
+async fn approve_what(house: &House, digest: &str) -> (StatusCode, Value) {
+    let path = format!("/api/admin/plugins/asker/approve?digest={digest}");
+    house.send(Method::POST, &path, Vec::new()).await
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -48,8 +54,17 @@ async fn p34_under_explicit_grants_a_wider_version_is_held_while_the_old_one_ser
         (&json!("held"), &Value::Null)
     );
     assert_eq!(status["held"]["hosts"], json!([A]));
+    // What the operator did not see is not approved.
+    let (answered, body) = approve_what(&house, "another").await;
+    assert_eq!(answered, StatusCode::CONFLICT, "{body}");
+    assert_eq!(body["error"]["code"], "changed");
+    let path = "/api/admin/plugins/asker/approve";
+    let (answered, _) = house.send(Method::POST, path, Vec::new()).await;
+    assert_eq!(answered, StatusCode::BAD_REQUEST);
+    assert_eq!(house.plugin_status("asker").await["state"], "held");
     let (answered, body) = approve(&house).await;
     assert_eq!(answered, StatusCode::OK, "{body}");
+    assert_eq!(body["saved"], true);
     assert_eq!(body["plugin"]["version"], "1.0.0");
     let (answered, body) = approve(&house).await;
     assert_eq!(answered, StatusCode::CONFLICT);

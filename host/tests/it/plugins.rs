@@ -223,6 +223,29 @@ async fn a_restart_while_the_site_is_down_keeps_a_proven_plugin() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn many_sites_that_do_not_answer_hold_a_version_back_for_two_calls_at_most() {
+    let house = House::empty("").await;
+    house.testbed.set_faults(Faults {
+        site_delay_ms: 60_000,
+        ..Faults::default()
+    });
+    for n in 0..20 {
+        house.add_site(&format!("site-{n}"), "/event/live");
+    }
+    // The sites are read.
+    tokio::time::sleep(3 * POLL).await;
+    let dropped = Instant::now();
+    std::fs::copy(site_a_wasm(), house.plugin("site-a")).unwrap();
+    house
+        .wait("it to serve", async |house| {
+            house.plugin_status("site-a").await["generation"].as_u64()
+        })
+        .await;
+    // Twice the wall time of 3 s, and the loading.
+    assert!(dropped.elapsed() < Duration::from_secs(12));
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_broken_plugin_disturbs_no_other() {
     let house = House::start().await;
     house.drop_plugin(
@@ -301,6 +324,26 @@ async fn the_last_good_version_serves_after_a_restart_with_a_broken_file() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_copy_that_could_not_be_made_is_made_later() {
+    let house = House::empty("").await;
+    house.add_site("site-a", "/event/live");
+    // Where the copy goes, something else is.
+    let copy = house.dir.path().join("cache/plugins/site-a.wasm");
+    std::fs::create_dir_all(copy.join("x")).unwrap();
+    std::fs::copy(site_a_wasm(), house.plugin("site-a")).unwrap();
+    house.stream().await;
+    assert!(copy.is_dir());
+    std::fs::remove_dir_all(&copy).unwrap();
+    house
+        .wait("the copy", async |house| {
+            let path = "/api/admin/sites/site-a/run";
+            house.send(Method::POST, path, Vec::new()).await;
+            copy.is_file().then_some(())
+        })
+        .await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_vanished_directory_unloads_nothing_and_a_removed_file_does() {
     let house = House::start().await;
     house.stream().await;
@@ -317,6 +360,7 @@ async fn a_vanished_directory_unloads_nothing_and_a_removed_file_does() {
             h.plugin_status("second").await["generation"].as_u64()
         })
         .await;
+    let before = house.plugin_status("second").await["generation"].as_u64();
     let plugins = house.dir.path().join("data/plugins");
     let away = house.dir.path().join("data/away");
     std::fs::rename(&plugins, &away).unwrap();
@@ -337,6 +381,19 @@ async fn a_vanished_directory_unloads_nothing_and_a_removed_file_does() {
         })
         .await;
     house.stream().await;
+    // What comes back by that name is not taken for what it was.
+    let again = Guest {
+        key: "second",
+        version: "2.0.0",
+        ..Guest::default()
+    };
+    house.drop_plugin("second", &again.component());
+    let number = house
+        .wait("it to come back", async |h| {
+            h.plugin_status("second").await["generation"].as_u64()
+        })
+        .await;
+    assert!(Some(number) > before, "{number} after {before:?}");
 }
 
 #[tokio::test(flavor = "multi_thread")]

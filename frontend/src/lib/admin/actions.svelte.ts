@@ -6,7 +6,7 @@ import { ApiError, describe } from '../api/error';
 import { save } from './save';
 import { session } from './session.svelte';
 import { admin } from './store.svelte';
-import { DONE, REFUSED } from './words';
+import { DONE, REFUSED, UNSAVED } from './words';
 
 export interface Outcome {
   good: boolean;
@@ -28,13 +28,19 @@ class Actions {
     });
   }
 
-  async act(key: string, action: PluginAction): Promise<void> {
+  /** `digest`: of what is approved. */
+  async act(key: string, action: PluginAction, digest?: string): Promise<void> {
     if (this.busy.has(key)) return;
     this.busy.set(key, action);
     this.said.delete(key);
     try {
-      admin.put(await session.ask((token) => actOn(token, key, action)));
-      this.said.set(key, { good: true, text: DONE[action] });
+      const acted = await session.ask((token) => actOn(token, key, action, digest));
+      admin.put(acted.plugin);
+      const saved = acted.saved !== false;
+      this.said.set(key, {
+        good: saved,
+        text: saved ? DONE[action] : `${DONE[action]} ${UNSAVED}`,
+      });
     } catch (cause) {
       this.said.set(key, failed(cause));
       admin.expect();

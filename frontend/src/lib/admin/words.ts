@@ -95,11 +95,15 @@ export const DONE: Record<PluginAction, string> = {
   enable: 'Enabled.',
 };
 
+/** After what was done, where the host could not write it down. */
+export const UNSAVED = 'It is not on disk, so a restart forgets it.';
+
 /** The host's codes where the page can say it better than the host. */
 export const REFUSED: Record<string, string> = {
   no_such_plugin: 'There is no such plugin any more.',
   nothing_to_roll_back: 'There is no earlier version to go back to.',
   nothing_held: 'Nothing waits for approval any more.',
+  changed: 'Another version waits by now. Look at what it asks for.',
   not_disabled: 'It is not disabled.',
   already_disabled: 'It is disabled already.',
 };

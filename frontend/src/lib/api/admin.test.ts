@@ -35,6 +35,12 @@ describe('the token goes into the header and nowhere else', () => {
       (token) => actOn(token, 'site-a', 'rollback'),
     ],
     [
+      'POST',
+      '/api/admin/plugins/site-a/approve?digest=ab%26c',
+      JSON.stringify({ plugin: PLUGIN }),
+      (token) => actOn(token, 'site-a', 'approve', 'ab&c'),
+    ],
+    [
       'GET',
       '/api/admin/plugins/site-a/events',
       '{"events":[]}',

@@ -14,6 +14,12 @@ const ACTION_TIMEOUT_MS = 60_000;
 // Of a few MiB, perhaps over a phone's connection.
 const DOWNLOAD_TIMEOUT_MS = 60_000;
 
+export interface Acted {
+  plugin: Plugin;
+  /** `false`: what was decided is not on disk, so a restart forgets it. */
+  saved?: boolean;
+}
+
 type Answer = Record<string, unknown>;
 
 export function getAdminPlugins(token: string): Promise<AdminPlugins> {
@@ -24,14 +30,20 @@ export function reloadPlugins(token: string): Promise<Queued> {
   return call('/api/admin/plugins/reload', { method: 'POST', token, shape: isQueued });
 }
 
-export async function actOn(token: string, key: string, action: PluginAction): Promise<Plugin> {
-  const { plugin } = await call(`/api/admin/plugins/${encodeURIComponent(key)}/${action}`, {
+/** `digest` is of the version that the operator saw and approves. */
+export function actOn(
+  token: string,
+  key: string,
+  action: PluginAction,
+  digest?: string,
+): Promise<Acted> {
+  const query = digest === undefined ? '' : `?digest=${encodeURIComponent(digest)}`;
+  return call(`/api/admin/plugins/${encodeURIComponent(key)}/${action}${query}`, {
     method: 'POST',
     token,
     timeoutMs: ACTION_TIMEOUT_MS,
     shape: isPluginAnswer,
   });
-  return plugin;
 }
 
 export async function getPluginEvents(token: string, key: string): Promise<PluginEvent[]> {
@@ -79,7 +91,7 @@ function isAdminPlugins(value: Answer): value is Answer & AdminPlugins {
   );
 }
 
-function isPluginAnswer(value: Answer): value is Answer & { plugin: Plugin } {
+function isPluginAnswer(value: Answer): value is Answer & Acted {
   return isPlugin(value['plugin']);
 }
 

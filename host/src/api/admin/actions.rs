@@ -5,7 +5,7 @@
 
 use axum::Json;
 use axum::body::{Body, to_bytes};
-use axum::extract::{Path, State};
+use axum::extract::{Path, Query, State};
 use axum::response::{IntoResponse, Response};
 use http::StatusCode;
 use http::header::CONNECTION;
@@ -17,6 +17,12 @@ use crate::answer::Failure;
 use crate::config;
 use crate::plugins::{Act, Impossible, UploadError};
 
+/// What the operator saw and decided about.
+#[derive(serde::Deserialize)]
+pub(in super::super) struct Seen {
+    digest: Option<String>,
+}
+
 pub(in super::super) async fn reload_all(_: Admin, State(app): State<App>) -> Response {
     app.parts.directory.reload();
     queued()
@@ -26,11 +32,17 @@ pub(in super::super) async fn act(
     _: Admin,
     State(app): State<App>,
     Path((key, action)): Path<(String, String)>,
+    Query(seen): Query<Seen>,
 ) -> Result<Response, Failure> {
     let act = match action.as_str() {
         "reload" => Act::Reload,
         "rollback" => Act::Rollback,
-        "approve" => Act::Approve,
+        "approve" => Act::Approve {
+            digest: seen.digest.ok_or_else(|| {
+                let message = "?digest= says which version is approved";
+                Failure::new(StatusCode::BAD_REQUEST, "digest_missing", message)
+            })?,
+        },
         "disable" => Act::Disable,
         "enable" => Act::Enable,
         _ => {
@@ -38,13 +50,9 @@ pub(in super::super) async fn act(
             return Err(Failure::new(StatusCode::NOT_FOUND, "not_found", message));
         }
     };
-    app.parts
-        .loader
-        .act(&key, act)
-        .await
-        .map_err(Failure::from)?;
+    let saved = app.parts.loader.act(&key, act).await?;
     let plugin = view::one(&app, &key).ok_or(Impossible::NoSuchPlugin)?;
-    Ok(Json(json!({ "plugin": plugin })).into_response())
+    Ok(Json(json!({ "plugin": plugin, "saved": saved })).into_response())
 }
 
 pub(in super::super) async fn story(

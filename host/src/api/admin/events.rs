@@ -1,6 +1,7 @@
 //! What happens to plugins and sites, as server-sent events.
 //!
-//! An event says only that there is news. A reader that is too slow misses
+//! An event says what was added to a story or how a run ended; the rest is
+//! asked for. A reader that is too slow misses
 //! some and is told to look at everything (`"key": null`); how many readers
 //! there are is bounded by `server.event_streams`.
 
@@ -38,7 +39,13 @@ pub(in super::super) async fn events(_: Admin, State(app): State<App>) -> Respon
             // The end of the service is the end of the stream.
             () = stop.cancelled() => return None,
             notice = next(&mut plugins) => Event::default().event("plugins").data(match notice? {
-                Some(notice) => json!({ "key": notice.key, "kind": notice.kind }),
+                Some(notice) => json!({
+                    "key": notice.key,
+                    "kind": notice.kind,
+                    "message": notice.message,
+                    "digest": notice.digest,
+                    "version": notice.version,
+                }),
                 None => json!({ "key": null }),
             }.to_string()),
             notice = next(&mut sites) => Event::default().event("sites").data(match notice? {

@@ -1,5 +1,6 @@
 //! What operators do to a plugin.
 
+use super::Approved::{self, Never, This};
 use super::step::{tell, tell_of};
 use super::{Act, Context, Effect, Impossible, Kind, Slot, Trial, Version};
 
@@ -13,8 +14,13 @@ impl<G: Clone> Slot<G> {
         match act {
             Act::Reload => out.push(Effect::LookAgain { forced: true }),
             Act::Rollback => self.roll_back_by_hand(context, out)?,
-            Act::Approve => {
-                let held = self.held.take().ok_or(Impossible::NothingHeld)?;
+            Act::Approve { digest } => {
+                let held = self.held.as_ref().ok_or(Impossible::NothingHeld)?;
+                if held.version.digest != digest {
+                    return Err(Impossible::Changed);
+                }
+                let held = held.clone();
+                self.held = None;
                 self.approved = self.approved.with(&held.wants);
                 out.push(Effect::RememberDecisions);
                 out.push(tell_of(Kind::Approved, "by an operator", &held.version));
@@ -25,10 +31,10 @@ impl<G: Clone> Slot<G> {
                 if self.disabled {
                     return Err(Impossible::AlreadyDisabled);
                 }
-                self.disabled = true;
-                self.trial = None;
-                self.held = None;
+                self.disable();
+                self.by_hand = true;
                 out.push(tell(Kind::Disabled, "by an operator", None, None));
+                out.push(Effect::RememberNotes);
                 out.push(Effect::RememberDecisions);
                 out.push(Effect::Changed);
             }
@@ -37,7 +43,9 @@ impl<G: Clone> Slot<G> {
                     return Err(Impossible::NotDisabled);
                 }
                 self.disabled = false;
+                self.by_hand = true;
                 out.push(tell(Kind::Enabled, "by an operator", None, None));
+                out.push(Effect::RememberNotes);
                 out.push(Effect::RememberDecisions);
                 self.restore_if_idle(None, out);
                 out.push(Effect::Changed);
@@ -46,6 +54,38 @@ impl<G: Clone> Slot<G> {
             }
         }
         Ok(())
+    }
+
+    fn disable(&mut self) {
+        self.disabled = true;
+        self.trial = None;
+        self.held = None;
+    }
+
+    /// What was decided since the start counts more than what was before it.
+    pub(super) fn decided(&mut self, disabled: bool, before: Approved, out: &mut Vec<Effect<G>>) {
+        if !std::mem::take(&mut self.unread) {
+            return;
+        }
+        self.approved = match (before, &self.approved) {
+            (This(before), This(since)) => This(before.and(since)),
+            (Never, This(since)) => This(since.clone()),
+            (before, _) => before,
+        };
+        if !self.by_hand && disabled != self.disabled {
+            if disabled {
+                self.disable();
+                out.push(tell(Kind::Disabled, EARLIER, None, None));
+            } else {
+                self.disabled = false;
+                out.push(tell(Kind::Enabled, EARLIER, None, None));
+                self.restore_if_idle(None, out);
+                out.push(Effect::LookAgain { forced: false });
+            }
+            out.push(Effect::RememberNotes);
+            out.push(Effect::Changed);
+        }
+        out.push(Effect::RememberDecisions);
     }
 
     fn roll_back_by_hand(
@@ -94,10 +134,12 @@ impl<G: Clone> Slot<G> {
             return;
         }
         self.previous = None;
+        // Before the notes: a crash between leaves a copy that may serve.
+        out.push(Effect::KeepPrevious);
         self.quarantine(&failed, BY_HAND, context, out);
         self.serve(version, true, context, out);
-        out.push(Effect::KeepPrevious);
     }
 }
 
 const BY_HAND: &str = "by an operator";
+const EARLIER: &str = "by an operator, before the last start";

@@ -1,6 +1,6 @@
 //! What happens to a plugin.
 
-use super::Version;
+use super::{Approved, Version};
 
 /// How a call ended, as far as versions care.
 #[derive(Clone, Debug)]
@@ -60,18 +60,27 @@ pub(in crate::plugins) enum Input<G> {
         better: bool,
         message: String,
     },
+    /// What operators decided before could be read at last.
+    Decided {
+        disabled: bool,
+        approved: Approved,
+    },
     Act(Act),
 }
 
 /// What an operator wants.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Act {
     /// Load the file again, changed, quarantined or not.
     Reload,
     /// Back to the version that served before.
     Rollback,
-    /// Let the held version have what it asks for.
-    Approve,
+    /// Let the held version have what it asks for, if it is the one that the
+    /// operator saw.
+    Approve {
+        /// Its file's.
+        digest: String,
+    },
     /// No more calls.
     Disable,
     /// Calls again.
@@ -90,6 +99,9 @@ pub enum Impossible {
     /// Nothing waits for approval.
     #[error("nothing waits for approval")]
     NothingHeld,
+    /// Another version came.
+    #[error("another version waits for approval by now")]
+    Changed,
     /// It serves.
     #[error("it is not disabled")]
     NotDisabled,
@@ -105,6 +117,7 @@ impl Impossible {
             Self::NoSuchPlugin => "no_such_plugin",
             Self::NothingToRollBack => "nothing_to_roll_back",
             Self::NothingHeld => "nothing_held",
+            Self::Changed => "changed",
             Self::NotDisabled => "not_disabled",
             Self::AlreadyDisabled => "already_disabled",
         }

@@ -162,7 +162,7 @@ impl<G: Clone> Slot<G> {
     }
 
     fn approve_by_dropping(&mut self, version: &Version<G>, out: &mut Vec<Effect<G>>) {
-        use super::Approved::{This, Unknown};
+        use super::Approved::This;
         let more = match &self.approved {
             This(before) => version.asked.beyond(before, true),
             _ => version.asked.clone(),
@@ -180,11 +180,7 @@ impl<G: Clone> Slot<G> {
             );
             out.push(tell_of(Kind::Widened, &message, version));
         }
-        let unknown = self.approved == Unknown;
         self.approved = self.approved.with(&more);
-        // What cannot be read must not be written over.
-        if !unknown {
-            out.push(Effect::RememberDecisions);
-        }
+        out.push(Effect::RememberDecisions);
     }
 }

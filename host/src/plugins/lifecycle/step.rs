@@ -44,6 +44,7 @@ impl<G: Clone> Slot<G> {
                     self.roll_back("layout_changed", &message, context, out);
                 }
             }
+            Input::Decided { disabled, approved } => self.decided(disabled, approved, out),
             Input::Act(act) => self.act(act, context, out)?,
         }
         Ok(effects)

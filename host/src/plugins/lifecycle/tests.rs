@@ -6,7 +6,7 @@ use std::collections::BTreeSet;
 
 use proptest::prelude::*;
 
-use self::world::{FILES, Move, World, moves, version};
+use self::world::{APPROVE, FILES, Move, World, moves, version};
 use super::*;
 use crate::config::Grants;
 
@@ -228,7 +228,7 @@ fn under_explicit_grants_more_waits_and_less_does_not() {
             .map(|held| held.wants.hosts.clone())
     };
     assert_eq!(wants(&world), Some(["https://a.example".to_owned()].into()));
-    for what in [vec![Move::Act(Act::Approve), YES, USABLE], load(2)].concat() {
+    for what in [vec![Move::Act(APPROVE), YES, USABLE], load(2)].concat() {
         world.apply(&what);
     }
     assert_eq!(wants(&world), Some(["https://b.example".to_owned()].into()));
@@ -284,4 +284,50 @@ fn a_wider_version_is_told_where_dropping_it_is_the_grant() {
     }
     let widened = told.iter().find(|(kind, _)| *kind == Kind::Widened);
     assert!(widened.is_some_and(|(_, text)| text.contains("https://b.example")));
+}
+
+#[test]
+fn what_was_decided_before_the_start_counts_when_it_is_read() {
+    let grant = |host: &str| Grant {
+        hosts: [host.to_owned()].into(),
+        secrets: BTreeSet::new(),
+    };
+    let unread = |grants| {
+        let mut world = World::new(grants);
+        world.slot.unread = true;
+        world.slot.approved = Approved::Unknown;
+        world
+    };
+    let read = |disabled, approved| Input::Decided { disabled, approved };
+    // Dropped while nobody could read, and disabled before.
+    let mut world = unread(Grants::Declared);
+    for what in load(1) {
+        world.apply(&what);
+    }
+    assert!(world.slot.serving().is_some());
+    world.step(read(true, Approved::This(grant("https://old.example"))));
+    assert!(world.slot.serving().is_none(), "disabled before the start");
+    let both = ["https://a.example".to_owned(), "https://old.example".into()];
+    let Approved::This(approved) = &world.slot.approved else {
+        panic!("known by now");
+    };
+    assert_eq!(approved.hosts, both.into(), "nothing is written over");
+    // What an operator says since counts more; a second answer nothing.
+    let mut world = unread(Grants::Declared);
+    for what in [
+        load(1),
+        vec![Move::Act(Act::Disable), Move::Act(Act::Enable)],
+    ]
+    .concat()
+    {
+        world.apply(&what);
+    }
+    for _ in 0..2 {
+        world.step(read(true, Approved::Never));
+        assert!(world.slot.serving().is_some());
+    }
+    // Never approved is known now, too.
+    let mut world = unread(Grants::Explicit);
+    world.step(read(false, Approved::Never));
+    assert_eq!(world.slot.approved, Approved::Never);
 }

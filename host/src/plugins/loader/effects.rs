@@ -3,12 +3,18 @@
 use std::collections::VecDeque;
 use std::sync::Arc;
 
-use super::{Loader, blocking};
+use futures::stream::{self, StreamExt};
+
+use super::{Loader, Saving, blocking};
 use crate::plugins::call::CallError;
 use crate::plugins::lifecycle::{Effect, Grant, Input, Version};
-use crate::plugins::load::{LoadError, digest, load};
+use crate::plugins::load::{Generation, LoadError, digest, load};
 use crate::plugins::outcome::ExtractError;
 use crate::plugins::registry::Loaded;
+use crate::plugins::site::Site;
+
+/// Sites that a version is tried on at once.
+const PROBES: usize = 4;
 
 impl Loader {
     /// Does `effects` and what follows from them, one after the other. `bytes`
@@ -60,8 +66,12 @@ impl Loader {
                 Some(Input::Returned(version))
             }
             Effect::Keep(version) => {
-                let kept = version.handle.take_bytes()?;
-                self.copy(key, move || copies.keep(&name, &kept)).await;
+                let unkept = version.handle.unkept()?;
+                let keep = move || copies.keep_staged(&name, &unkept);
+                // Else its next usable answer asks again.
+                if self.copy(key, keep).await {
+                    version.handle.is_kept();
+                }
                 None
             }
             Effect::KeepPrevious => {
@@ -86,7 +96,7 @@ impl Loader {
                 None
             }
             Effect::RememberDecisions => {
-                self.remember(key).await;
+                self.remember(key);
                 None
             }
             Effect::LookAgain { forced } => {
@@ -123,7 +133,7 @@ impl Loader {
             .ok()
     }
 
-    /// `keep`: its bytes may become the good copy.
+    /// `keep`: its content may become the good copy.
     async fn load(
         &self,
         key: &str,
@@ -131,6 +141,11 @@ impl Loader {
         keep: bool,
     ) -> Result<Version<Loaded>, LoadError> {
         let generation = load(&self.0.host, key, bytes.clone()).await?;
+        let copies = self.0.copies.clone();
+        let staged = match keep {
+            true => blocking(move || copies.stage(bytes)).await,
+            false => None,
+        };
         let info = &generation.info;
         Ok(Version {
             digest: info.digest.clone(),
@@ -139,72 +154,118 @@ impl Loader {
                 hosts: info.hosts.iter().cloned().collect(),
                 secrets: info.secrets.iter().cloned().collect(),
             },
-            handle: Loaded::new(generation, keep.then_some(bytes)),
+            handle: Loaded::new(generation, staged),
         })
     }
 
-    /// Tries a version on its sites. Trouble of a site never holds a fix back;
-    /// a fault of the plugin does, and so does a changed layout where the
-    /// version that serves still finds it.
+    /// Tries a version on its sites, some at a time and all of them within
+    /// twice a call's wall time: what is not tried by then has its probation.
     async fn probe(&self, key: &str, version: Version<Loaded>) -> Input<Loaded> {
         let inner = &self.0;
         let generation = &version.handle.generation;
-        let mut against = None;
         let sites = inner.sites.of_plugin(key);
-        for site in sites.into_iter().filter(|site| site.enabled) {
-            let Err(error) = generation.probe(&inner.host, &site).await else {
-                continue;
-            };
-            let holds_back = match &error {
-                CallError::Run(_) => true,
-                CallError::Guest(ExtractError::LayoutChanged(_)) => {
-                    match inner.registry.current(key) {
-                        Some((old, _)) => old.probe(&inner.host, &site).await.is_ok(),
-                        None => false,
-                    }
+        let enabled = sites.into_iter().filter(|site| site.enabled);
+        let tries = enabled.map(|site| self.probe_site(key, generation.clone(), site));
+        let mut tries = stream::iter(tries).buffer_unordered(PROBES);
+        let first = async {
+            while let Some(found) = tries.next().await {
+                if found.is_some() {
+                    return found;
                 }
-                CallError::Guest(_) => false,
-            };
-            if holds_back {
-                let error = LoadError::Probe {
-                    site: site.key.clone(),
-                    error,
-                };
-                against = Some((error.code(), error.to_string()));
-                break;
             }
-            tracing::info!(plugin = key, site = site.key, %error, "probe: the site's trouble, not the plugin's");
-        }
+            None
+        };
+        let most = 2 * inner.config.limits.wall;
+        let against = tokio::time::timeout(most, first).await;
+        let against = against.unwrap_or_else(|_| {
+            tracing::warn!(plugin = key, "probe: not every site answered in time");
+            None
+        });
         Input::Probed {
             digest: version.digest,
-            against,
+            against: against.map(|error| (error.code(), error.to_string())),
         }
     }
 
-    async fn copy(&self, key: &str, work: impl FnOnce() -> std::io::Result<()> + Send + 'static) {
+    /// What speaks against the version. Trouble of a site never holds a fix
+    /// back; a fault of the plugin does, and so does a changed layout where
+    /// the version that serves still finds it.
+    async fn probe_site(
+        &self,
+        key: &str,
+        generation: Arc<Generation>,
+        site: Arc<Site>,
+    ) -> Option<LoadError> {
+        let inner = &self.0;
+        let error = generation.probe(&inner.host, &site).await.err()?;
+        let holds_back = match &error {
+            CallError::Run(_) => true,
+            CallError::Guest(ExtractError::LayoutChanged(_)) => match inner.registry.current(key) {
+                Some((old, _)) => old.probe(&inner.host, &site).await.is_ok(),
+                None => false,
+            },
+            CallError::Guest(_) => false,
+        };
+        let site = site.key.clone();
+        if !holds_back {
+            tracing::info!(plugin = key, site, %error, "probe: the site's trouble, not the plugin's");
+            return None;
+        }
+        Some(LoadError::Probe { site, error })
+    }
+
+    async fn copy(
+        &self,
+        key: &str,
+        work: impl FnOnce() -> std::io::Result<()> + Send + 'static,
+    ) -> bool {
         let _one = self.0.copying.lock().await;
-        if let Some(Err(error)) = blocking(work).await {
+        let done = blocking(work).await;
+        if let Some(Err(error)) = &done {
             tracing::warn!(plugin = key, %error, "the copies on local disk are not up to date");
         }
+        matches!(done, Some(Ok(())))
     }
 
     /// In the background: the mount may hang, and nothing waits for it.
-    async fn remember(&self, key: &str) {
+    fn remember(&self, key: &str) {
         let (this, key) = (self.clone(), key.to_owned());
+        let note = |loader: &Self, key: &str, how: Saving| {
+            let unsaved = &loader.0.unsaved;
+            unsaved.send_modify(|all| {
+                all.insert(key.to_owned(), how);
+            });
+        };
+        note(&this, &key, Saving::Now);
         self.0.tasks.spawn(async move {
-            let _one = this.0.deciding.lock().await;
-            // The newest, however many wait.
-            let Some(record) = this.0.registry.record(&key) else {
-                tracing::warn!(
-                    plugin = key,
-                    "a decision is not on disk: the old ones cannot be read"
-                );
-                return;
-            };
-            let (decisions, name) = (this.0.decisions.clone(), key.clone());
-            if let Some(Err(error)) = blocking(move || decisions.write(&name, &record)).await {
-                tracing::warn!(plugin = key, %error, "a decision is not on disk");
+            if this.save(&key).await {
+                this.0.unsaved.send_modify(|all| {
+                    all.remove(&key);
+                });
+            } else {
+                note(&this, &key, Saving::Failed);
             }
         });
+    }
+
+    async fn save(&self, key: &str) -> bool {
+        let _one = self.0.deciding.lock().await;
+        // The newest, however many wait.
+        let Some(record) = self.0.registry.record(key) else {
+            tracing::warn!(
+                plugin = key,
+                "a decision is not on disk before the old ones are read"
+            );
+            return false;
+        };
+        let (decisions, name) = (self.0.decisions.clone(), key.to_owned());
+        match blocking(move || decisions.write(&name, &record)).await {
+            Some(Ok(())) => true,
+            Some(Err(error)) => {
+                tracing::warn!(plugin = key, %error, "a decision is not on disk");
+                false
+            }
+            None => false,
+        }
     }
 }

@@ -39,6 +39,8 @@ impl Loader {
     /// One task a plugin, so that a slow or broken one delays no other; what
     /// comes for one, one after the other.
     async fn run(self, mut events: mpsc::Receiver<Event>) {
+        let copies = self.0.copies.clone();
+        blocking(move || copies.sweep()).await;
         // Grants and probes look at the sites.
         let (sites, keys) = (self.0.sites.clone(), self.0.registry.keys());
         let read = blocking(move || sites.reload(&keys));

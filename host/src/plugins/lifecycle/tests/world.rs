@@ -61,13 +61,19 @@ pub(super) fn moves() -> impl Strategy<Value = Move> {
         2 => prop_oneof![
             Just(Act::Reload),
             Just(Act::Rollback),
-            Just(Act::Approve),
+            // What is held then.
+            Just(APPROVE),
             Just(Act::Disable),
             Just(Act::Enable),
         ]
         .prop_map(Move::Act),
     ]
 }
+
+/// Of the version that is held.
+pub(super) const APPROVE: Act = Act::Approve {
+    digest: String::new(),
+};
 
 /// A slot with the directory, the disk and the admin around it.
 pub(super) struct World {
@@ -212,9 +218,11 @@ impl World {
                     self.apply(&Move::Drop(file));
                 }
             }
-            Move::Act(act) => {
-                if let (Act::Approve, Some(held)) = (act, &self.slot.held) {
+            Move::Act(ref act) => {
+                let mut act = act.clone();
+                if let (Act::Approve { digest }, Some(held)) = (&mut act, &self.slot.held) {
                     self.approved.insert(held.version.handle);
+                    digest.clone_from(&held.version.digest);
                 }
                 self.step(Input::Act(act));
             }
