@@ -10,10 +10,11 @@ mod lanes;
 mod watch;
 
 use std::collections::BTreeMap;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use tokio::sync::watch as watch_value;
+use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use super::call::{CallError, Hint, Host};
@@ -48,6 +49,8 @@ struct Inner {
     config: config::Plugins,
     directory: std::path::PathBuf,
     tasks: TaskTracker,
+    /// Of [`Loader::watch`].
+    stop: OnceLock<CancellationToken>,
 }
 
 /// For files on a mount that may hang. What is known without them serves.
@@ -93,6 +96,7 @@ impl Loader {
             config: config.plugins.clone(),
             directory: config.plugins_dir(),
             tasks,
+            stop: OnceLock::new(),
         }))
     }
 
@@ -239,8 +243,10 @@ impl Loader {
             .adopt(key, record, notes.unwrap_or_default());
         if unread {
             tracing::warn!(plugin = key, "operators' decisions cannot be read yet");
-            // Not one of the tasks that the end of the service waits for.
-            tokio::spawn(self.clone().read_on(key.to_owned(), late));
+            let reading = self.clone().read_on(key.to_owned(), late);
+            let stop = self.0.stop.get().cloned().unwrap_or_default();
+            let task = async move { stop.run_until_cancelled(reading).await };
+            self.0.tasks.spawn(task);
         }
     }
 

@@ -27,6 +27,8 @@ impl Loader {
             sender,
         )?;
         let this = self.clone();
+        // Watched once.
+        let _ = inner.stop.set(stop.clone());
         let task = async move {
             tokio::select! {
                 () = stop.cancelled() => {}
