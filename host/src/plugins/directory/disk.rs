@@ -29,8 +29,16 @@ pub(super) trait Disk: Send {
     fn read(&mut self, name: &str, stamp: Stamp, max: u64) -> io::Result<Option<Vec<u8>>>;
     /// Whether the path has led to another directory since the last question.
     fn moved(&mut self) -> bool;
-    /// The file system that was listed last; another one is another mount.
-    fn device(&self) -> Option<u64>;
+    /// Which directory was listed last.
+    fn place(&self) -> Option<Place>;
+}
+
+/// A directory, whatever its path. An open one keeps its inode to itself.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Place {
+    /// Another file system is another mount.
+    pub(super) device: u64,
+    pub(super) inode: u64,
 }
 
 /// What changes when a file is written to. The time of the last change of the
@@ -47,7 +55,7 @@ pub(super) struct Stamp {
 /// A real directory, by its path.
 pub(super) struct Folder {
     path: PathBuf,
-    open: Option<(OwnedFd, (u64, u64))>,
+    open: Option<(OwnedFd, Place)>,
     moved: bool,
 }
 
@@ -62,14 +70,14 @@ impl Folder {
 
     /// The directory that the path leads to now.
     fn descriptor(&mut self) -> io::Result<&OwnedFd> {
-        let now = identity(&stat(&self.path)?);
+        let now = Place::of(&stat(&self.path)?);
         let open = match self.open.take() {
             Some((fd, known)) if known == now => (fd, known),
             _ => {
                 let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC;
                 let fd = openat(CWD, &self.path, flags, Mode::empty())?;
                 self.moved = true;
-                let opened = identity(&rustix::fs::fstat(&fd)?);
+                let opened = Place::of(&rustix::fs::fstat(&fd)?);
                 (fd, opened)
             }
         };
@@ -116,8 +124,8 @@ impl Disk for Folder {
         std::mem::take(&mut self.moved)
     }
 
-    fn device(&self) -> Option<u64> {
-        self.open.as_ref().map(|(_, (device, _))| *device)
+    fn place(&self) -> Option<Place> {
+        self.open.as_ref().map(|(_, place)| *place)
     }
 }
 
@@ -129,6 +137,16 @@ impl From<&std::fs::Metadata> for Stamp {
             modified: (meta.mtime(), meta.mtime_nsec()),
             changed: (meta.ctime(), meta.ctime_nsec()),
             regular: meta.is_file(),
+        }
+    }
+}
+
+impl Place {
+    #[allow(clippy::unnecessary_cast, reason = "the types differ by target")]
+    fn of(stat: &Stat) -> Self {
+        Self {
+            device: stat.st_dev as u64,
+            inode: stat.st_ino as u64,
         }
     }
 }
@@ -161,11 +179,6 @@ fn list(fd: &OwnedFd, most: usize) -> io::Result<(BTreeSet<String>, bool)> {
         names.insert(name.into_owned());
     }
     Ok((names, false))
-}
-
-#[allow(clippy::unnecessary_cast, reason = "the types differ by target")]
-fn identity(stat: &Stat) -> (u64, u64) {
-    (stat.st_dev as u64, stat.st_ino as u64)
 }
 
 /// Whether an error says something of the file itself, and not of the mount.

@@ -9,7 +9,7 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
-use super::disk::{Disk, Stamp, is_the_files};
+use super::disk::{Disk, Place, Stamp, is_the_files};
 use super::signals::Asked;
 use super::{DirectoryStatus, EXTENSION, Event};
 use crate::clock::Clock;
@@ -38,8 +38,8 @@ pub(super) struct Poller<D> {
     missed: BTreeMap<String, Instant>,
     /// Files that went all at once: they are not taken for removed.
     lost: BTreeSet<String>,
-    /// The file system of the last poll.
-    device: Option<u64>,
+    /// Where the last poll looked.
+    place: Option<Place>,
     /// Wishes stay until a poll could do them. Of every file:
     all_again: bool,
     /// Of single files; `true`: an operator's.
@@ -88,7 +88,7 @@ impl<D: Disk> Poller<D> {
             known: BTreeMap::new(),
             missed: BTreeMap::new(),
             lost: BTreeSet::new(),
-            device: None,
+            place: None,
             all_again: false,
             again: BTreeMap::new(),
         }
@@ -171,19 +171,21 @@ impl<D: Disk> Poller<D> {
         self.forget(listing)
     }
 
-    /// All that were known are gone at once, or another file system is in the
-    /// place: a mount that went away and what lay under it.
+    /// Another file system is in the place, or another directory with none of
+    /// the known files: a mount that went away and what lay under it.
     fn keep_the_lost(&mut self, listing: &Listing) {
         if self.all_again {
             // An operator says that what is there is all.
             self.lost.clear();
         }
         self.lost.retain(|name| !listing.names.contains(name));
-        let device = self.disk.device();
-        let another = device.is_some() && self.device.is_some_and(|old| Some(old) != device);
-        self.device = device.or(self.device);
+        let (before, now) = (self.place, self.disk.place().or(self.place));
+        self.place = now;
+        let device = |place: Option<Place>| place.map(|place| place.device);
+        let another = before.is_some() && device(before) != device(now);
         let keys = || self.known.keys().filter(|name| is_key(name));
-        if another || !keys().any(|name| listing.names.contains(name)) {
+        let none_left = || !keys().any(|name| listing.names.contains(name));
+        if another || (before != now && none_left()) {
             let gone = keys().filter(|name| !listing.names.contains(*name));
             self.lost = gone.chain(&self.lost).cloned().collect();
         }

@@ -4,7 +4,7 @@ mod mount;
 
 use std::os::unix::ffi::OsStringExt;
 
-use super::disk::Stamp;
+use super::disk::{Place, Stamp};
 use super::*;
 
 const POLL: Duration = Duration::from_millis(50);
@@ -295,13 +295,26 @@ fn names_that_are_none_take_no_place_from_files() {
 }
 
 #[test]
-fn files_that_go_all_at_once_stay_and_what_is_new_comes() {
+fn the_only_file_may_be_replaced_by_one_of_another_name() {
+    let mut world = world();
+    world.write("a.wasm", b"1");
+    assert_eq!(world.poll(), ["a=1"]);
+    std::fs::rename(world.path("a.wasm"), world.path("b.wasm")).expect("renamed");
+    assert_eq!(world.poll(), ["b=1"]);
+    std::thread::sleep(POLL + Duration::from_millis(10));
+    assert_eq!(world.poll(), ["-a"]);
+    assert_eq!(world.error(), None);
+}
+
+#[test]
+fn files_that_go_with_their_directory_stay_and_what_is_new_comes() {
     let mut world = world();
     world.write("a.wasm", b"1");
     world.write("b.wasm", b"1");
     assert_eq!(world.poll().len(), 2);
-    std::fs::remove_file(world.path("a.wasm")).expect("removed");
-    std::fs::remove_file(world.path("b.wasm")).expect("removed");
+    let path = world.path("");
+    std::fs::rename(&path, world.dir.path().join("away")).expect("renamed");
+    std::fs::create_dir(&path).expect("made");
     world.write("c.wasm", b"1");
     assert_eq!(world.poll(), ["c=1"]);
     for _ in 0..3 {

@@ -68,11 +68,12 @@ impl Disk for Scripted {
         self.mount.inner.moved()
     }
 
-    fn device(&self) -> Option<u64> {
-        match self.now {
-            Trouble::OtherDevice => Some(u64::MAX),
-            _ => self.mount.inner.device(),
+    fn place(&self) -> Option<Place> {
+        let mut place = self.mount.inner.place()?;
+        if matches!(self.now, Trouble::OtherDevice) {
+            place.device = u64::MAX;
         }
+        Some(place)
     }
 }
 
