@@ -122,20 +122,41 @@ pub(super) async fn once(
         refused,
         generation: number,
     };
-    tracing::info!(
-        site = site.key,
-        outcome = last.outcome,
-        why = last.message,
-        streams = last.streams,
-        duration_ms = last.duration_ms,
-        "extraction"
-    );
+    last.tell(site, matches!(error, Some(CallError::Run(_))));
     Run {
         last,
         after: After::of(error.as_ref()),
         error,
         transcript,
         expires,
+    }
+}
+
+impl LastRun {
+    /// Its one line in the log; a warning where the plugin itself failed.
+    fn tell(&self, site: &Site, fault: bool) {
+        let (site, plugin, why) = (&site.key, &site.plugin, self.message.as_deref());
+        let Self {
+            outcome,
+            generation,
+            streams,
+            duration_ms,
+            ..
+        } = self;
+        if fault {
+            tracing::warn!(
+                site,
+                plugin,
+                generation,
+                outcome,
+                why,
+                streams,
+                duration_ms,
+                "extraction"
+            );
+        } else {
+            tracing::info!(site, outcome, why, streams, duration_ms, "extraction");
+        }
     }
 }
 

@@ -6,6 +6,7 @@ use reqwest::Method;
 use serde_json::Value;
 
 use crate::guests::{Guest, TRAP};
+use crate::hostile::logs::Lines;
 use crate::house::House;
 
 const EXTRA: &str = r#"
@@ -30,6 +31,7 @@ async fn kinds(house: &House, key: &str) -> Vec<String> {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn p24_a_plugin_that_always_traps_is_called_ever_less() {
+    let lines = Lines::warnings();
     let house = House::empty(EXTRA).await;
     let trapping = |version| {
         let guest = Guest {
@@ -65,6 +67,14 @@ async fn p24_a_plugin_that_always_traps_is_called_ever_less() {
         .as_u64()
         .unwrap();
     assert!((1..=3).contains(&(later - calls)), "{calls} → {later}");
+    // A fault is a line, whatever its backtrace holds; so is the breaker.
+    let text = lines.text();
+    let of = |word: &str| text.lines().filter(|line| line.contains(word)).count();
+    let status = house.plugin_status("trapper").await;
+    let faults = status["faults"].as_u64().unwrap();
+    assert!(faults >= 4, "{status}");
+    assert_eq!(of("outcome=\"trap\"") as u64, faults, "{text}");
+    assert_eq!(of("trapper"), text.lines().count(), "{text}");
     // A new version begins with a closed one.
     house.drop_plugin("trapper", &trapping("1.0.1"));
     house

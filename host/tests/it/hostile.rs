@@ -7,7 +7,7 @@
 
 mod answers;
 mod fetches;
-mod logs;
+pub(crate) mod logs;
 mod memory;
 mod service;
 mod time;

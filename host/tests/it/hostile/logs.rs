@@ -10,7 +10,7 @@ use crate::guests::{Guest, Image, Record};
 
 /// What is logged, as it stands in the log.
 #[derive(Clone, Default)]
-struct Lines(Arc<Mutex<Vec<u8>>>);
+pub(crate) struct Lines(Arc<Mutex<Vec<u8>>>);
 
 impl Write for Lines {
     fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
@@ -43,7 +43,19 @@ impl Lines {
         (lines, tracing::subscriber::set_default(subscriber))
     }
 
-    fn text(&self) -> String {
+    /// Warnings and errors, from all threads and until the process ends.
+    pub(crate) fn warnings() -> Self {
+        let lines = Self::default();
+        let subscriber = tracing_subscriber::fmt()
+            .with_writer(lines.clone())
+            .with_ansi(false)
+            .with_env_filter("warn")
+            .finish();
+        tracing::subscriber::set_global_default(subscriber).unwrap();
+        lines
+    }
+
+    pub(crate) fn text(&self) -> String {
         String::from_utf8(self.0.lock().unwrap().clone()).unwrap()
     }
 }
