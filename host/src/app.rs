@@ -132,7 +132,11 @@ impl App {
             clock.clone(),
             metrics.clone(),
         );
-        let diagnostics = Diagnostics::new(&config.data_dir, config.plugins.diagnostics.clone());
+        let diagnostics = Diagnostics::new(
+            &config.data_dir,
+            config.plugins.diagnostics.clone(),
+            metrics.clone(),
+        );
         let (alerts, sender) =
             Alerts::new(&config.webhook, &net, metrics.clone()).context("the webhook's way out")?;
         let parts = extraction::Parts {

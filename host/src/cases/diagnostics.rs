@@ -11,7 +11,6 @@ use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, OnceLock};
-use std::time::Duration;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
@@ -29,26 +28,24 @@ use super::scrub::Scrubber;
 use super::site_file;
 use crate::config;
 use crate::files;
+use crate::metrics::Metrics;
 use crate::plugins::{Before, CallError, Hint, Info, Line, Site, Transcript};
 
 /// UTC, in names of files: no colon, and in order of time.
 const STAMP: &str = "%Y%m%dT%H%M%SZ";
-/// What the site's next run and the word to the operator wait for a bundle.
-const WAIT: Duration = Duration::from_secs(5);
 
 /// The directory of bundles; cheap to clone.
 #[derive(Clone, Debug)]
 pub struct Diagnostics {
     files: Arc<Files>,
     writer: Writer,
-    /// [`WAIT`].
-    wait: Duration,
 }
 
 #[derive(Debug)]
 struct Files {
     dir: PathBuf,
     config: config::Diagnostics,
+    metrics: Metrics,
 }
 
 /// The bundle of one failure, once it is written.
@@ -85,12 +82,16 @@ pub struct Failure {
 
 impl Diagnostics {
     /// Nothing is made before the first bundle.
-    pub fn new(data_dir: &Path, config: config::Diagnostics) -> Self {
-        let dir = data_dir.join("diagnostics");
+    pub fn new(data_dir: &Path, config: config::Diagnostics, metrics: Metrics) -> Self {
+        let writer = Writer::start(config.queue);
+        let files = Files {
+            dir: data_dir.join("diagnostics"),
+            config,
+            metrics,
+        };
         Self {
-            files: Arc::new(Files { dir, config }),
-            writer: Writer::start(),
-            wait: WAIT,
+            files: Arc::new(files),
+            writer,
         }
     }
 
@@ -101,6 +102,9 @@ impl Diagnostics {
         if self.files.config.count == 0 {
             return pending;
         }
+        let Files {
+            config, metrics, ..
+        } = &*self.files;
         let (files, kept) = (self.files.clone(), pending.clone());
         let (done, written) = oneshot::channel::<()>();
         let taken = self.writer.hand_over(Box::new(move || {
@@ -113,8 +117,10 @@ impl Diagnostics {
             let _ = done.send(());
         }));
         if !taken {
+            metrics.limit("plugins.diagnostics.queue");
             tracing::warn!("no diagnostics are kept: too many are being written");
-        } else if tokio::time::timeout(self.wait, written).await.is_err() {
+        } else if tokio::time::timeout(config.wait, written).await.is_err() {
+            metrics.limit("plugins.diagnostics.wait");
             tracing::warn!("diagnostics take long to be written");
         }
         pending
@@ -148,8 +154,7 @@ impl Pending {
 impl Files {
     /// By one thread alone, so that what it takes away is the oldest.
     fn write(&self, failure: &Failure) -> io::Result<BundleInfo> {
-        let max = usize::try_from(self.config.size.as_u64()).unwrap_or(usize::MAX);
-        let text = document(failure, max).map_err(io::Error::other)?;
+        let text = document(failure, &self.config, &self.metrics).map_err(io::Error::other)?;
         let at = failure.transcript.time;
         let stamp = at.to_zoned(TimeZone::UTC).strftime(STAMP);
         let name = format!("{}-{stamp}.json", failure.site.key);
@@ -172,7 +177,7 @@ impl Files {
     }
 
     fn take_away(&self) -> io::Result<()> {
-        let Self { dir, config } = self;
+        let Self { dir, config, .. } = self;
         let mut kept: Vec<BundleInfo> = Vec::new();
         for bundle in self.list() {
             let of_site = kept.iter().filter(|other| other.site == bundle.site);
@@ -200,13 +205,24 @@ fn info(name: String, bytes: u64) -> Option<BundleInfo> {
     })
 }
 
-/// At most `max` bytes. What cannot be made clean is left out: it may be the
+/// At most `config.size` long. What cannot be made clean is left out: it may be the
 /// site's wish that nothing is kept.
-fn document(failure: &Failure, max: usize) -> Result<String, String> {
+fn document(
+    failure: &Failure,
+    config: &config::Diagnostics,
+    metrics: &Metrics,
+) -> Result<String, String> {
     let Failure {
         site, transcript, ..
     } = failure;
-    let scrubber = Scrubber::new(&site.file, &transcript.before, &transcript.exchanges)?;
+    let Transcript {
+        before, exchanges, ..
+    } = transcript;
+    let max = usize::try_from(config.size.as_u64()).unwrap_or(usize::MAX);
+    let scrubber = Scrubber::new(&site.file, before, exchanges, config.learned)?;
+    if scrubber.is_bare() {
+        metrics.limit("plugins.diagnostics.learned");
+    }
     match cleaned(failure, &scrubber, max) {
         Err(_) if !scrubber.is_bare() => cleaned(failure, &scrubber.into_bare(), max),
         done => done,

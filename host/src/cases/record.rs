@@ -46,10 +46,13 @@ impl Stage {
         let (time, hint) = (Clock::system().now(), Hint::default());
         let (outcome, transcript) = self.call(call, &Arc::new(live), &hint, time).await;
         let hops = transcript.exchanges;
-        let scrubber = Scrubber::new(site, &before, &hops).map_err(anyhow::Error::msg)?;
+        let scrubber = Scrubber::new(site, &before, &hops, self.learned);
+        let scrubber = scrubber.map_err(anyhow::Error::msg)?;
         ensure!(
             !scrubber.is_bare(),
-            "the site gives out more cookies and tokens than can be taken out of a recording"
+            "the site gives out more than plugins.diagnostics.learned = {} cookies and tokens, \
+             which are taken out of a recording",
+            self.learned
         );
         let exchanges: Vec<_> = hops
             .iter()

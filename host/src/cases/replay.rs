@@ -24,6 +24,8 @@ pub struct Stage {
     generation: Arc<Generation>,
     host: Host,
     pub(super) net: Net,
+    /// `plugins.diagnostics.learned`.
+    pub(super) learned: usize,
 }
 
 /// How a call ended.
@@ -46,6 +48,7 @@ impl Stage {
             generation: Arc::new(generation),
             host: host.seeded(SEED),
             net: Net::new(config.net.clone(), Metrics::new()),
+            learned: config.plugins.diagnostics.learned,
         }
     }
 

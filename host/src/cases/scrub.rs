@@ -54,13 +54,15 @@ pub(super) struct Scrubber {
 }
 
 impl Scrubber {
-    /// Knows what the site's file holds, and learns from what was recorded.
+    /// Knows what the site's file holds, and learns from what was recorded, at
+    /// most `learned` values.
     pub(super) fn new(
         site: &config::Site,
         before: &Before,
         exchanges: &[Exchange],
+        learned: usize,
     ) -> Result<Self, String> {
-        let known = learn::known(site, before, exchanges)?;
+        let known = learn::known(site, before, exchanges, learned)?;
         let needles = Needles::new(&known)?;
         Ok(Self {
             bare: known.overfull,

@@ -90,6 +90,7 @@ limits! {
     capture: ByteSize = value::size_or_zero,
     state: ByteSize = value::size_or_zero,
     state_entries: usize = value::count_or_zero,
+    state_wait: Duration = value::duration,
     asked: usize = value::count,
     streams: usize = value::count,
     stream_rules: usize = value::count_or_zero,

@@ -205,6 +205,12 @@ pub struct Diagnostics {
     pub count: usize,
     #[serde(deserialize_with = "value::count")]
     pub per_site: usize,
+    #[serde(deserialize_with = "value::duration")]
+    pub wait: Duration,
+    #[serde(deserialize_with = "value::count")]
+    pub queue: usize,
+    #[serde(deserialize_with = "value::count")]
+    pub learned: usize,
 }
 
 #[derive(Debug, Clone, Deserialize)]

@@ -255,7 +255,9 @@ impl Running {
     async fn end(self, state: &State) -> Call {
         let call = self.store.into_data();
         drop(self.permit);
-        state.save().await;
+        if !state.save(call.limits.state_wait).await {
+            call.metrics.limit("plugins.limits.state_wait");
+        }
         call
     }
 }

@@ -72,10 +72,6 @@ pub(super) enum Full {
 /// Larger files are somebody else's and are ignored.
 const MAX_FILE: u64 = 4 << 20;
 
-/// Longest that a call waits for the write, which goes on: a mount that hangs
-/// must not hold up what needs none.
-const PATIENCE: Duration = Duration::from_secs(1);
-
 impl State {
     pub(super) fn open(path: PathBuf) -> Self {
         let entries = files::read(&path, MAX_FILE)
@@ -174,21 +170,27 @@ impl State {
         kept.changed |= kept.entries.remove(key).is_some();
     }
 
-    /// Writes what changed, off the runtime: waits for it a moment, and not at
-    /// all where an earlier write is still under way, which takes it along.
-    pub(super) async fn save(&self) {
+    /// Writes what changed, off the runtime, and waits for it no longer than
+    /// `wait`: a mount that hangs must not hold up what needs none. Where an
+    /// earlier write is still under way, that takes it along, unwaited for.
+    /// `false` where the write goes on.
+    pub(super) async fn save(&self, wait: Duration) -> bool {
         if !self.begin() {
-            return;
+            return true;
         }
         let this = self.clone();
         let saving = tokio::task::spawn_blocking(move || this.write());
-        match tokio::time::timeout(PATIENCE, saving).await {
+        match tokio::time::timeout(wait, saving).await {
             Ok(Ok(Err(error))) => {
                 tracing::warn!(%error, "a site's state could not be written");
             }
             Ok(_) => {}
-            Err(_) => tracing::warn!("a site's state is still being written: does data_dir hang?"),
+            Err(_) => {
+                tracing::warn!("a site's state is still being written: does data_dir hang?");
+                return false;
+            }
         }
+        true
     }
 
     /// Whether there is something to write and nobody writes.
@@ -232,6 +234,8 @@ impl State {
 mod tests {
     use super::*;
 
+    const LONG: Duration = Duration::from_secs(60);
+
     #[tokio::test]
     async fn state_survives_a_restart_expires_and_is_bounded() {
         let dir = tempfile::tempdir().expect("tempdir");
@@ -252,17 +256,18 @@ mod tests {
             Ok(()),
             "a known one"
         );
-        state.save().await;
+        assert!(state.save(LONG).await);
         let again = State::open(path.clone());
         assert_eq!(again.get("token", 50).as_deref(), Some(&b"abc"[..]));
         assert_eq!(again.get("short", 9).as_deref(), Some(&b"x"[..]));
         assert_eq!(again.get("short", 10), None);
         again.delete("token");
-        again.save().await;
+        assert!(again.save(LONG).await);
         assert_eq!(State::open(path.clone()).get("token", 0), None);
         std::fs::write(&path, b"{broken").expect("written");
         assert_eq!(State::open(path).get("token", 0), None);
     }
+
     #[tokio::test]
     async fn a_write_that_hangs_is_one_write_and_takes_later_changes_along() {
         let (begun, writes) = std::sync::mpsc::channel();
@@ -277,12 +282,16 @@ mod tests {
             bytes: 100,
             entries: 10,
         };
-        let began = std::time::Instant::now();
-        for key in ["first", "second", "third"] {
+        for (key, written) in [("first", false), ("second", true), ("third", true)] {
             assert_eq!(state.set(key, b"x", None, 0, quota), Ok(()));
-            state.save().await;
+            // Only the first waits.
+            let wait = if written {
+                LONG
+            } else {
+                Duration::from_millis(50)
+            };
+            assert_eq!(state.save(wait).await, written, "{key}");
         }
-        assert!(began.elapsed() < 3 * PATIENCE, "only the first waits");
         assert!(writes.recv().is_ok() && writes.try_recv().is_err());
         free.send(()).expect("a write waits");
         let last = writes.recv().expect("written again");
@@ -293,7 +302,7 @@ mod tests {
         while state.lock().saving {
             tokio::time::sleep(Duration::from_millis(5)).await;
         }
-        state.save().await;
+        assert!(state.save(LONG).await);
         assert!(writes.try_recv().is_ok());
     }
 }

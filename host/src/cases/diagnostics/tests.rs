@@ -1,3 +1,5 @@
+use std::time::Duration;
+
 use bytes::Bytes;
 use http::header::SET_COOKIE;
 use http::{HeaderMap, HeaderValue, Method, StatusCode};
@@ -28,11 +30,11 @@ fn only_names_of_bundles_are_names() {
 fn the_oldest_go_first_of_a_site_then_of_all() {
     let dir = tempfile::tempdir().expect("tempdir");
     let config = config::Diagnostics {
-        size: bytesize::ByteSize::kib(4),
         count: 4,
         per_site: 2,
+        ..defaults()
     };
-    let diagnostics = Diagnostics::new(dir.path(), config);
+    let diagnostics = Diagnostics::new(dir.path(), config, Metrics::new());
     let path = dir.path().join("diagnostics");
     fs::create_dir_all(&path).expect("made");
     for (site, second) in [("a", 1), ("a", 2), ("a", 3), ("b", 0), ("c", 5), ("d", 6)] {
@@ -48,6 +50,11 @@ fn the_oldest_go_first_of_a_site_then_of_all() {
         .collect();
     assert_eq!(left, ["d", "c", "a", "a"], "newest first");
     assert!(path.join("notes.txt").exists(), "not ours");
+}
+
+fn defaults() -> config::Diagnostics {
+    let config = config::Config::from_toml("", Path::new("/"));
+    config.expect("defaults").config.plugins.diagnostics
 }
 
 /// A call on a site with `settings` that exchanged what is in `transcript`.
@@ -78,33 +85,44 @@ fn failure(settings: &str, transcript: &Transcript) -> Failure {
 }
 
 fn bundle(settings: &str, transcript: &Transcript) -> String {
-    document(&failure(settings, transcript), 1 << 20).expect("a bundle")
+    let failure = failure(settings, transcript);
+    document(&failure, &defaults(), &Metrics::new()).expect("a bundle")
 }
 
 #[tokio::test]
 async fn a_directory_that_hangs_makes_no_site_wait_and_the_bundle_comes_late() {
     let dir = tempfile::tempdir().expect("tempdir");
     let config = config::Diagnostics {
-        size: bytesize::ByteSize::kib(64),
-        count: 4,
-        per_site: 2,
+        wait: Duration::from_millis(50),
+        queue: 1,
+        ..defaults()
     };
-    let mut diagnostics = Diagnostics::new(dir.path(), config);
+    let metrics = Metrics::new();
+    let diagnostics = Diagnostics::new(dir.path(), config, metrics.clone());
     let failure = || failure("", &Transcript::default());
-    let kept = diagnostics.keep(failure()).await;
-    assert!(kept.get().is_some(), "at once where nothing hangs");
-
-    diagnostics.wait = Duration::from_millis(50);
     let (go, wait) = std::sync::mpsc::channel::<()>();
-    let hangs = Box::new(move || wait.recv().expect("told"));
+    let (begun, begins) = std::sync::mpsc::channel::<()>();
+    let hangs = Box::new(move || {
+        begun.send(()).expect("heard");
+        wait.recv().expect("told");
+    });
     assert!(diagnostics.writer.hand_over(hangs));
+    begins.recv().expect("begun");
     let late = diagnostics.keep(failure()).await;
     assert_eq!(late.get(), None);
+    assert_eq!(metrics.limit_hits("plugins.diagnostics.wait"), 1);
+    let dropped = diagnostics.keep(failure()).await;
+    assert_eq!(metrics.limit_hits("plugins.diagnostics.queue"), 1);
     go.send(()).expect("waiting");
     while late.get().is_none() {
         tokio::task::yield_now().await;
     }
-    assert_eq!(diagnostics.list().len(), 1, "of the same second");
+    assert_eq!(diagnostics.list().len(), 1);
+    assert_eq!(dropped.get(), None);
+    let next = diagnostics.keep(failure()).await;
+    while next.get().is_none() {
+        tokio::task::yield_now().await;
+    }
 }
 
 /// A hop in which the site sets `cookies` and says `body`.

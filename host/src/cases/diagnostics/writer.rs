@@ -5,8 +5,6 @@ use std::sync::mpsc::{SyncSender, sync_channel};
 
 /// How much it gives way (see nice(2)).
 const NICE: i32 = 10;
-/// Failures that wait their turn; each holds its call's transcript.
-const WAITING: usize = 4;
 
 type Job = Box<dyn FnOnce() + Send>;
 
@@ -15,9 +13,10 @@ type Job = Box<dyn FnOnce() + Send>;
 pub(super) struct Writer(Option<SyncSender<Job>>);
 
 impl Writer {
-    /// Where no thread can be had, nothing is ever done.
-    pub(super) fn start() -> Self {
-        let (queue, jobs) = sync_channel::<Job>(WAITING);
+    /// `queue` jobs wait their turn. Where no thread can be had, nothing is ever
+    /// done.
+    pub(super) fn start(queue: usize) -> Self {
+        let (queue, jobs) = sync_channel::<Job>(queue);
         let thread = std::thread::Builder::new().name("diagnostics".into());
         let started = thread.spawn(move || {
             // Where it is not allowed, it is as important as the rest.
@@ -45,10 +44,10 @@ mod tests {
 
     #[test]
     fn a_job_that_hangs_makes_nobody_wait_and_one_that_panics_is_one() {
-        let writer = Writer::start();
+        let writer = Writer::start(4);
         let (go, wait) = channel::<()>();
         let (done, said) = channel();
-        let jobs = WAITING + 2;
+        let jobs = 4 + 2;
         assert!(writer.hand_over(Box::new(|| panic!("on purpose"))));
         assert!(writer.hand_over(Box::new(move || wait.recv().expect("told"))));
         let taken = (0..jobs).filter(|_| {

@@ -5,22 +5,35 @@
 /// Shorter values are replaced only where they are a word of their own: "user"
 /// must not change "username".
 pub(super) const LONG: usize = 8;
-/// Values learned from a site: many times what a log-in and its cookies are.
-const MAX_LEARNED: usize = 256;
-/// Bytes of all of them; the index of their spellings is up to 20 times that.
-const MAX_BYTES: usize = 64 << 10;
+/// Bytes of a learned value, on average; the index of all their spellings is up
+/// to 20 times their length.
+const AVERAGE: usize = 256;
 
 /// Values, each with its placeholder, in order of finding.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug)]
 pub(super) struct Known {
     pub(super) values: Vec<(String, String)>,
-    learned: usize,
-    bytes: usize,
+    /// How many values more are learned from a site.
+    left: usize,
+    /// Bytes of them.
+    bytes_left: usize,
     /// There were more values than are learned.
     pub(super) overfull: bool,
 }
 
 impl Known {
+    /// `learned` values of a site: [`config::Diagnostics::learned`].
+    ///
+    /// [`config::Diagnostics::learned`]: crate::config::Diagnostics::learned
+    pub(super) fn new(learned: usize) -> Self {
+        Self {
+            values: Vec::new(),
+            left: learned,
+            bytes_left: learned.saturating_mul(AVERAGE),
+            overfull: false,
+        }
+    }
+
     /// From now on `placeholder` stands for `value`, unless something does.
     pub(super) fn add(&mut self, value: &str, placeholder: &str) {
         if !value.is_empty() && !self.knows(value) {
@@ -33,13 +46,13 @@ impl Known {
         if self.overfull || value.is_empty() || self.knows(value) {
             return;
         }
-        self.learned += 1;
-        self.bytes += value.len();
-        if self.learned > MAX_LEARNED || self.bytes > MAX_BYTES {
+        if self.left == 0 || value.len() > self.bytes_left {
             self.overfull = true;
-        } else {
-            self.values.push((value.to_owned(), placeholder.to_owned()));
+            return;
         }
+        self.left -= 1;
+        self.bytes_left -= value.len();
+        self.values.push((value.to_owned(), placeholder.to_owned()));
     }
 
     pub(super) fn knows(&self, value: &str) -> bool {
@@ -116,19 +129,19 @@ mod tests {
 
     #[test]
     fn what_a_site_chose_is_bounded_and_what_the_operator_wrote_is_not() {
-        let mut many = Known::default();
-        for number in 0..MAX_LEARNED {
+        let mut many = Known::new(8);
+        for number in 0..8 {
             many.learn(&format!("value-{number}"), "cookie");
             many.learn("value-0", "cookie");
         }
         assert!(!many.overfull, "each counts once");
         many.learn("one more", "cookie");
-        assert!(many.overfull && many.values.len() == MAX_LEARNED);
+        assert!(many.overfull && many.values.len() == 8);
         many.add("a secret", "secret");
         assert!(many.knows("a secret"));
 
-        let mut long = Known::default();
-        long.learn(&"x".repeat(MAX_BYTES + 1), "cookie");
+        let mut long = Known::new(8);
+        long.learn(&"x".repeat(8 * AVERAGE + 1), "cookie");
         assert!(long.overfull && long.values.is_empty());
     }
 }

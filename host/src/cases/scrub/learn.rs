@@ -34,8 +34,9 @@ pub(super) fn known(
     site: &config::Site,
     before: &Before,
     exchanges: &[Exchange],
+    learned: usize,
 ) -> Result<Known, String> {
-    let mut known = Known::default();
+    let mut known = Known::new(learned);
     for (name, secret) in &site.config.secrets {
         let placeholder = format!("secret-{}", word(name));
         known.add(secret.reveal(), &placeholder);

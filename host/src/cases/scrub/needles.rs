@@ -193,7 +193,7 @@ mod tests {
     use super::*;
 
     fn known() -> Known {
-        let mut known = Known::default();
+        let mut known = Known::new(256);
         known.add("s3cr/t &pässword", "secret-password");
         known.add("user", "secret-name");
         known.add("us-er", "secret-other");
@@ -241,7 +241,7 @@ mod tests {
     /// of their beginnings: what takes a time for each value takes minutes.
     #[test]
     fn a_hostile_text_takes_seconds_at_most() {
-        let mut known = Known::default();
+        let mut known = Known::new(256);
         for number in 0..125 {
             known.learn(&format!("{}{number:03}", "a-\"\"".repeat(50)), "cookie-1");
             known.learn(&format!("{}{number:03}", "a-".repeat(12)), "cookie-1");
