@@ -137,7 +137,7 @@ impl<G: Clone> Slot<G> {
         // Before the notes: a crash between leaves a copy that may serve.
         out.push(Effect::KeepPrevious);
         self.quarantine(&failed, BY_HAND, context, out);
-        self.serve(version, true, context, out);
+        self.serve_again(version, Some(&failed.digest), context, out);
     }
 }
 

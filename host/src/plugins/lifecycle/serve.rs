@@ -117,6 +117,23 @@ impl<G: Clone> Slot<G> {
         out.push(Effect::Changed);
     }
 
+    /// Makes `version` serve that proved itself before. A file that is on its
+    /// way or waits goes on, unless it is the one that failed: nobody would
+    /// hand it over again.
+    pub(super) fn serve_again(
+        &mut self,
+        version: Version<G>,
+        failed: Option<&str>,
+        context: &Context<'_>,
+        out: &mut Vec<Effect<G>>,
+    ) {
+        let (trial, held) = (self.trial.take(), self.held.take());
+        self.serve(version, true, context, out);
+        let goes_on = |digest: &str| failed != Some(digest);
+        self.trial = trial.filter(|trial| goes_on(trial.digest()));
+        self.held = held.filter(|held| goes_on(&held.version.digest));
+    }
+
     /// Back to the version that worked; the one that serves is not tried again
     /// by itself.
     pub(super) fn roll_back(
@@ -131,7 +148,7 @@ impl<G: Clone> Slot<G> {
         };
         let failed = failed.version.clone();
         self.quarantine(&failed, reason, context, out);
-        self.serve(old, true, context, out);
+        self.serve_again(old, Some(&failed.digest), context, out);
         self.error = Some(PluginError {
             code,
             message: format!("rolled back to the last good version: {reason}"),

@@ -179,10 +179,9 @@ impl<G: Clone> Slot<G> {
                 .missing(&version.asked, true, context.by_name, context.grants)
                 .is_some();
         if !unwanted {
-            // The file that is there goes its own way.
-            let (error, trial, held) = (self.error.take(), self.trial.take(), self.held.take());
-            self.serve(version, true, context, out);
-            (self.error, self.trial, self.held) = (error, trial, held);
+            let error = self.error.take();
+            self.serve_again(version, None, context, out);
+            self.error = error;
         }
     }
 
@@ -227,9 +226,13 @@ impl<G: Clone> Slot<G> {
 
 impl<G> Trial<G> {
     pub(super) fn is_of(&self, wanted: &str) -> bool {
+        self.digest() == wanted
+    }
+
+    pub(super) fn digest(&self) -> &str {
         match self {
-            Self::Loading { digest } => digest == wanted,
-            Self::Probing(version) => version.digest == wanted,
+            Self::Loading { digest } => digest,
+            Self::Probing(version) => &version.digest,
         }
     }
 }

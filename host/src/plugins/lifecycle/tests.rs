@@ -22,10 +22,29 @@ proptest! {
         let mut world = World::new(grants);
         // Taken back, and neither changed nor reloaded since.
         let mut banned: Option<String> = None;
+        // Came, and nothing has become of it yet.
+        let mut coming: Option<String> = None;
         for what in &moves {
             let before = world.slot.clone();
             world.apply(what);
             let slot = &world.slot;
+
+            // What came and is not on its way any more serves, waits, is taken
+            // back or was refused.
+            match what {
+                Move::Drop(file) => coming = Some(version(*file).digest),
+                Move::Restart => coming = world.file.map(|file| version(file).digest),
+                Move::Act(Act::Approve { .. }) => {
+                    coming = before.held.as_ref().map(|held| held.version.digest.clone()).or(coming);
+                }
+                Move::Unusable | Move::Gone => coming = None,
+                _ => {}
+            }
+            coming = coming.filter(|digest| !slot.disabled && !slot.knows_of(digest));
+            if let Some(coming) = &coming {
+                let under_way = slot.trial.as_ref().is_some_and(|trial| trial.is_of(coming));
+                prop_assert!(under_way, "{what:?} lost {coming}");
+            }
             if matches!(what, Move::Restart) {
                 prop_assert_eq!(slot.disabled, before.disabled);
                 if world.good.is_none() {
@@ -123,6 +142,17 @@ proptest! {
     }
 }
 
+impl Slot<u8> {
+    fn knows_of(&self, digest: &str) -> bool {
+        let current = self.current.as_ref().map(|live| &live.version.digest);
+        let held = self.held.as_ref().map(|held| &held.version.digest);
+        let quarantined = self.quarantined.as_ref().map(|q| &q.digest);
+        let refused = self.error.as_ref().and_then(|error| error.digest.as_ref());
+        let all = [current, held, quarantined, refused];
+        all.into_iter().flatten().any(|known| known == digest)
+    }
+}
+
 /// A world after these moves.
 fn after(grants: Grants, moves: &[Move]) -> World {
     let mut world = World::new(grants);
@@ -214,6 +244,22 @@ fn a_version_that_fails_its_probation_goes_back_and_one_that_settled_can() {
         Some(3)
     );
     assert_eq!((world.good, world.before), (Some(3), Some(1)));
+}
+
+#[test]
+fn a_fix_on_its_way_outlives_the_way_back() {
+    let bad = [load(1), vec![USABLE], load(3)].concat();
+    let by_hand = vec![USABLE, Move::Drop(FILES), Move::Act(Act::Rollback)];
+    let cases = [
+        ("loading", vec![Move::Drop(FILES), FAULT, YES, YES]),
+        ("probing", vec![Move::Drop(FILES), YES, FAULT, YES]),
+        ("by hand", [by_hand, vec![YES, YES, YES]].concat()),
+    ];
+    for (name, more) in cases {
+        let world = after(Grants::Declared, &[bad.clone(), more].concat());
+        let live = world.slot.serving().expect("something serves");
+        assert_eq!(live.version.handle, FILES, "{name}");
+    }
 }
 
 #[test]
