@@ -53,6 +53,12 @@ proptest! {
                 continue;
             }
 
+            // What a start needs to know is on disk.
+            let decided = (slot.disabled, slot.approved.clone());
+            prop_assert_eq!(&world.record, &decided, "{:?}", what);
+            let noted = (&world.notes.previous, &world.notes.quarantined);
+            prop_assert_eq!(noted, (&slot.previous, &slot.quarantined), "{:?}", what);
+
             // What worked serves on, unless its file went or it was disabled.
             let taken = matches!(what, Move::Gone | Move::Act(Act::Disable));
             if before.serving().is_some() && !taken {

@@ -7,6 +7,7 @@ use proptest::prelude::*;
 
 use super::super::*;
 use crate::config::Grants;
+use crate::plugins::copies::Notes;
 
 /// Files by number: an even one asks for a second host.
 pub(super) const FILES: u8 = 5;
@@ -84,6 +85,10 @@ pub(super) struct World {
     /// The copies on disk: last good, and the one before.
     pub(super) good: Option<u8>,
     pub(super) before: Option<u8>,
+    /// What is written beside the copies.
+    pub(super) notes: Notes,
+    /// What is written of operators' decisions: disabled, approved.
+    pub(super) record: (bool, Approved),
     pub(super) waiting: Vec<Effect<u8>>,
     pub(super) at: Instant,
     /// Everything that an operator ever let have its hosts.
@@ -103,6 +108,8 @@ impl World {
             file: None,
             good: None,
             before: None,
+            notes: Notes::default(),
+            record: (false, Approved::Never),
             waiting: Vec::new(),
             at: Instant::now(),
             approved: BTreeSet::new(),
@@ -128,7 +135,10 @@ impl World {
                     }
                 }
                 Effect::KeepPrevious => self.good = self.before.take(),
-                Effect::Forget => (self.good, self.before) = (None, None),
+                Effect::Forget => {
+                    (self.good, self.before) = (None, None);
+                    self.notes = Notes::default();
+                }
                 Effect::LookAgain { forced } => {
                     if let Some(file) = self.file {
                         let digest = version(file).digest;
@@ -140,10 +150,17 @@ impl World {
                 | Effect::Compare { .. }
                 | Effect::LoadPrevious
                 | Effect::Restore { .. } => self.waiting.push(effect),
-                Effect::Changed
-                | Effect::RememberDecisions
-                | Effect::RememberNotes
-                | Effect::Tell(_) => {}
+                Effect::RememberDecisions => {
+                    self.record = (self.slot.disabled, self.slot.approved.clone());
+                }
+                Effect::RememberNotes => {
+                    self.notes = Notes {
+                        disabled: self.slot.disabled,
+                        previous: self.slot.previous.clone(),
+                        quarantined: self.slot.quarantined.clone(),
+                    };
+                }
+                Effect::Changed | Effect::Tell(_) => {}
             }
         }
     }
@@ -206,13 +223,12 @@ impl World {
                 self.step(Input::Reported { number, outcome });
             }
             Move::Restart => {
-                let old = std::mem::take(&mut self.slot);
+                self.slot = Slot::default();
                 self.waiting.clear();
-                self.slot.disabled = old.disabled;
-                self.slot.approved = old.approved;
+                (self.slot.disabled, self.slot.approved) = self.record.clone();
                 if self.good.is_some() {
-                    self.slot.previous = old.previous;
-                    self.slot.quarantined = old.quarantined;
+                    self.slot.previous = self.notes.previous.clone();
+                    self.slot.quarantined = self.notes.quarantined.clone();
                 }
                 if let Some(file) = self.file {
                     self.apply(&Move::Drop(file));
