@@ -388,8 +388,13 @@ fn is_key(name: &str) -> bool {
 }
 
 /// The key, or a name that is none, fit to be shown: escaped, so that it does
-/// not look like another one's.
+/// not look like another one's, and quoted where it would all the same.
 fn key_of(name: &str) -> String {
     let stem = name.strip_suffix(EXTENSION).unwrap_or(name);
-    clean(&stem.escape_debug().to_string(), 80)
+    let shown = clean(&stem.escape_debug().to_string(), 80);
+    let is_another = shown != stem && shown.parse::<config::Key>().is_ok();
+    if is_another {
+        return clean(&format!("{stem:?}"), 80);
+    }
+    shown
 }

@@ -199,6 +199,8 @@ fn a_name_that_is_none_is_shown_and_looks_like_no_other() {
         (b"Upper.wasm".to_vec(), "!Upper".to_owned()),
         (b"x.wasm.wasm".to_vec(), "!x.wasm".to_owned()),
         (b"-x.wasm".to_vec(), "!-x".to_owned()),
+        (b" a.wasm".to_vec(), "!\" a\"".to_owned()),
+        (b"a .wasm".to_vec(), "!\"a \"".to_owned()),
         (b"\xff\xfe.wasm".to_vec(), "!\u{fffd}\u{fffd}".to_owned()),
         // Longer than a name may be once it is made readable.
         (
