@@ -84,16 +84,19 @@ pub struct Directory {
 
 impl Directory {
     /// Starts polling; events go to `events`, a bounded channel: a loader that
-    /// is busy slows the poller, nothing piles up.
+    /// is busy slows the poller, nothing piles up. `before` are the keys that
+    /// there is something of: one without a file is gone.
     pub(super) fn watch(
         path: PathBuf,
+        before: Vec<String>,
         config: &config::Plugins,
         signals: Arc<Signals>,
         (clock, metrics): (Clock, Metrics),
         events: tokio::sync::mpsc::Sender<Event>,
     ) -> std::io::Result<Self> {
         let disk = Folder::new(path.clone());
-        let poller = Poller::new(disk, path, config, (clock, metrics), events);
+        let mut poller = Poller::new(disk, path, config, (clock, metrics), events);
+        poller.remember(before);
         Self::start(poller, signals, PATIENCE)
     }
 

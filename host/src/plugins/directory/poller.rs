@@ -22,6 +22,8 @@ use crate::plugins::text::clean;
 const COARSE: Duration = Duration::from_secs(3);
 /// Names looked through for those that are known; more are another purpose.
 const NAMES: usize = 65_536;
+const EMPTY: &str = "it is empty, as when a mount is gone: what was loaded stays until the files \
+                     are back or an operator reloads all";
 
 pub(super) struct Poller<D> {
     disk: D,
@@ -38,8 +40,10 @@ pub(super) struct Poller<D> {
     missed: BTreeMap<String, Instant>,
     /// Files that went all at once: they are not taken for removed.
     lost: BTreeSet<String>,
-    /// Where the last poll looked.
+    /// Where the last usable poll looked.
     place: Option<Place>,
+    /// The last poll was usable, and there was something.
+    found: bool,
     /// Wishes stay until a poll could do them. Of every file:
     all_again: bool,
     /// Of single files; `true`: an operator's.
@@ -89,9 +93,23 @@ impl<D: Disk> Poller<D> {
             missed: BTreeMap::new(),
             lost: BTreeSet::new(),
             place: None,
+            found: false,
             all_again: false,
             again: BTreeMap::new(),
         }
+    }
+
+    /// Plugins that were there at another start: before the first poll.
+    pub(super) fn remember(&mut self, keys: Vec<String>) {
+        let unseen = |key| {
+            let known = Known {
+                stamp: Stamp::none(),
+                digest: None,
+                doubted: None,
+            };
+            (format!("{key}{EXTENSION}"), known)
+        };
+        self.known.extend(keys.into_iter().map(unseen));
     }
 
     pub(super) fn interval(&self) -> Duration {
@@ -111,7 +129,7 @@ impl<D: Disk> Poller<D> {
 
     /// The first poll is through.
     pub(super) fn started(&self) -> Option<()> {
-        let found = !self.known.is_empty();
+        let found = self.found;
         self.events.blocking_send(Event::Started { found }).ok()
     }
 
@@ -122,12 +140,11 @@ impl<D: Disk> Poller<D> {
         let listing = self.list();
         let error = match &listing {
             Err(error) => Some(error.to_string()),
-            Ok(listing) if listing.files.is_empty() && !self.known.is_empty() => {
-                Some("it is empty, as when a mount is gone: what was loaded stays".to_owned())
-            }
+            Ok(listing) if self.is_suspect(listing) => Some(EMPTY.to_owned()),
             Ok(_) => None,
         };
         let usable = error.is_none();
+        self.found = usable && listing.as_ref().is_ok_and(|l| !l.names.is_empty());
         let done = match listing {
             Ok(listing) if usable => {
                 self.keep_the_lost(&listing);
@@ -144,6 +161,11 @@ impl<D: Disk> Poller<D> {
             status.busy_since = None;
         });
         done.map(|()| self.disk.moved())
+    }
+
+    /// Nothing is there any more.
+    fn is_suspect(&self, listing: &Listing) -> bool {
+        listing.names.is_empty() && !self.known.is_empty()
     }
 
     fn compare(&mut self, listing: &Listing) -> Option<()> {
@@ -174,18 +196,20 @@ impl<D: Disk> Poller<D> {
     /// Another file system is in the place, or another directory with none of
     /// the known files: a mount that went away and what lay under it.
     fn keep_the_lost(&mut self, listing: &Listing) {
+        let now = self.disk.place();
+        let before = self.place;
+        self.place = now.or(before);
         if self.all_again {
             // An operator says that what is there is all.
             self.lost.clear();
         }
         self.lost.retain(|name| !listing.names.contains(name));
-        let (before, now) = (self.place, self.disk.place().or(self.place));
-        self.place = now;
-        let device = |place: Option<Place>| place.map(|place| place.device);
-        let another = before.is_some() && device(before) != device(now);
+        let (Some(before), Some(now)) = (before, now) else {
+            return;
+        };
         let keys = || self.known.keys().filter(|name| is_key(name));
         let none_left = || !keys().any(|name| listing.names.contains(name));
-        if another || (before != now && none_left()) {
+        if before.device != now.device || (before != now && none_left()) {
             let gone = keys().filter(|name| !listing.names.contains(*name));
             self.lost = gone.chain(&self.lost).cloned().collect();
         }

@@ -67,6 +67,18 @@ impl<D: Disk> World<D> {
         seen
     }
 
+    fn ask_for_all(&mut self) {
+        let mut asked = signals::Asked::default();
+        asked.reload = true;
+        self.poller.ask(asked);
+    }
+
+    /// Whether the first poll found a directory.
+    fn started(&mut self) -> bool {
+        self.poller.started().expect("somebody listens");
+        matches!(self.events.try_recv(), Ok(Event::Started { found: true }))
+    }
+
     fn error(&self) -> Option<String> {
         self.poller.status.lock().expect("lock").error.clone()
     }
@@ -248,6 +260,46 @@ fn a_file_is_gone_after_an_interval_and_an_empty_directory_never() {
 }
 
 #[test]
+fn what_was_removed_while_nobody_watched_is_told() {
+    // Some are left, and all of them are others.
+    for there in ["a", "x"] {
+        let mut world = world();
+        world.poller.remember(vec!["a".into(), "b".into()]);
+        world.write(&format!("{there}.wasm"), b"1");
+        assert_eq!(world.poll(), [format!("{there}=1")]);
+        assert!(world.started(), "{there}");
+        std::thread::sleep(POLL + Duration::from_millis(10));
+        let gone = world.poll();
+        assert_eq!(gone.last().map(String::as_str), Some("-b"), "{there}");
+        assert_eq!(gone.len(), if there == "a" { 1 } else { 2 });
+        assert_eq!(world.error(), None);
+    }
+    // A mount that is away.
+    let mut world = world();
+    world.poller.remember(vec!["a".into()]);
+    assert!(world.poll().is_empty());
+    assert!(!world.started());
+    assert!(world.error().is_some());
+    world.write("a.wasm", b"1");
+    assert_eq!(world.poll(), ["a=1"]);
+    assert_eq!(world.error(), None);
+}
+
+#[test]
+fn files_that_went_hide_none_that_is_there() {
+    let mut world = world();
+    world
+        .poller
+        .remember(vec!["a".into(), "b".into(), "c".into()]);
+    world.write("x.wasm", b"1");
+    world.poll();
+    assert_eq!(world.error(), None, "it is not empty");
+    std::thread::sleep(POLL + Duration::from_millis(10));
+    assert_eq!(world.poll(), ["-a", "-b", "-c"]);
+    assert_eq!(world.poll(), ["x=1"]);
+}
+
+#[test]
 fn a_flood_of_files_hides_none_that_is_known() {
     let mut world = world();
     world.write("zz.wasm", b"1");
@@ -328,9 +380,7 @@ fn files_that_go_with_their_directory_stay_and_what_is_new_comes() {
     assert_eq!(world.poll(), ["a=1"]);
     assert!(world.error().is_some_and(|error| error.contains("1 files")));
     // An operator says that what is there is all.
-    let mut asked = signals::Asked::default();
-    asked.reload = true;
-    world.poller.ask(asked);
+    world.ask_for_all();
     assert_eq!(world.poll(), ["a=1", "c=1"]);
     assert_eq!(world.error(), None);
     std::thread::sleep(POLL + Duration::from_millis(10));

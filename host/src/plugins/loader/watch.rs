@@ -21,6 +21,7 @@ impl Loader {
         let (clock, metrics) = (inner.host.clock.clone(), inner.host.metrics.clone());
         let directory = Directory::watch(
             inner.directory.clone(),
+            inner.copies.keys(),
             &inner.config,
             inner.signals.clone(),
             (clock, metrics),
@@ -110,6 +111,8 @@ impl Loader {
                 self.drive(key, effects, None).await;
             }
             Event::Gone { key } => {
+                // It may have gone while nobody watched.
+                self.open(&key).await;
                 let effects = self.step(&key, Input::Gone);
                 self.drive(&key, effects, None).await;
             }
