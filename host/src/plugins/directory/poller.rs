@@ -163,9 +163,12 @@ impl<D: Disk> Poller<D> {
         done.map(|()| self.disk.moved())
     }
 
-    /// Nothing is there any more.
+    /// Nothing is there any more, and it is not the directory of before or no
+    /// operator says that this is all.
     fn is_suspect(&self, listing: &Listing) -> bool {
-        listing.names.is_empty() && !self.known.is_empty()
+        let another = self.place.is_some() && self.place != self.disk.place();
+        let emptied = listing.names.is_empty() && !self.known.is_empty();
+        emptied && (another || !self.all_again)
     }
 
     fn compare(&mut self, listing: &Listing) -> Option<()> {
@@ -190,7 +193,12 @@ impl<D: Disk> Poller<D> {
             self.hand_on(name, stamp, forced)?;
         }
         self.doubt(&listing.files)?;
-        self.forget(listing)
+        // Else the next poll takes it for a mount that is gone.
+        let patience = match listing.names.is_empty() {
+            true => Duration::ZERO,
+            false => self.config.poll,
+        };
+        self.forget(listing, patience)
     }
 
     /// Another file system is in the place, or another directory with none of
@@ -202,6 +210,7 @@ impl<D: Disk> Poller<D> {
         if self.all_again {
             // An operator says that what is there is all.
             self.lost.clear();
+            return;
         }
         self.lost.retain(|name| !listing.names.contains(name));
         let (Some(before), Some(now)) = (before, now) else {
@@ -343,10 +352,10 @@ impl<D: Disk> Poller<D> {
         Some(())
     }
 
-    /// A file is gone once it was not there for a whole poll interval: polls
-    /// may follow each other at once, and a file may be away while it is
-    /// replaced.
-    fn forget(&mut self, listing: &Listing) -> Option<()> {
+    /// A file is gone once it was not there for as long as `patience`, a whole
+    /// poll interval: polls may follow each other at once, and a file may be
+    /// away while it is replaced.
+    fn forget(&mut self, listing: &Listing, patience: Duration) -> Option<()> {
         let Listing { files, names, cut } = listing;
         // Of names that are none only what is shown is remembered.
         let there = |name: &String| match is_key(name) {
@@ -358,7 +367,7 @@ impl<D: Disk> Poller<D> {
         let absent: Vec<String> = absent.cloned().collect();
         for name in absent {
             let since = self.missed.entry(name.clone()).or_insert_with(Instant::now);
-            if since.elapsed() >= self.config.poll {
+            if since.elapsed() >= patience {
                 self.missed.remove(&name);
                 self.known.remove(&name);
                 let key = key_of(&name);

@@ -257,6 +257,26 @@ fn a_file_is_gone_after_an_interval_and_an_empty_directory_never() {
         "the last one is a mount that went away"
     );
     assert!(world.error().is_some());
+    // An operator says that what is there is all.
+    world.ask_for_all();
+    assert_eq!(world.poll(), ["-b"]);
+    assert!(world.poll().is_empty());
+    assert_eq!(world.error(), None);
+}
+
+#[test]
+fn an_empty_directory_in_the_place_of_another_is_never_all() {
+    let mut world = world();
+    world.write("a.wasm", b"1");
+    assert_eq!(world.poll(), ["a=1"]);
+    let path = world.path("");
+    std::fs::rename(&path, world.dir.path().join("away")).expect("renamed");
+    std::fs::create_dir(&path).expect("made");
+    world.ask_for_all();
+    for _ in 0..2 {
+        assert!(world.poll().is_empty());
+        assert!(world.error().is_some());
+    }
 }
 
 #[test]
@@ -385,6 +405,15 @@ fn files_that_go_with_their_directory_stay_and_what_is_new_comes() {
     assert_eq!(world.error(), None);
     std::thread::sleep(POLL + Duration::from_millis(10));
     assert_eq!(world.poll(), ["-b"]);
+    // Said in the very poll that finds another directory.
+    std::fs::rename(&path, world.dir.path().join("away too")).expect("renamed");
+    std::fs::create_dir(&path).expect("made");
+    world.write("d.wasm", b"1");
+    world.ask_for_all();
+    assert_eq!(world.poll(), ["d=1"]);
+    assert_eq!(world.error(), None);
+    std::thread::sleep(POLL + Duration::from_millis(10));
+    assert_eq!(world.poll(), ["-a", "-c"]);
 }
 
 #[test]
