@@ -9,6 +9,7 @@ use std::fs;
 use std::io;
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
@@ -44,6 +45,8 @@ pub(super) struct Copies {
 }
 
 const MAX_NOTES: u64 = 64 << 10;
+/// Longer than a version is on probation, as a rule.
+const LEFT: Duration = Duration::from_hours(24);
 
 impl Copies {
     pub(super) fn new(config: &config::Config) -> Self {
@@ -73,10 +76,13 @@ impl Copies {
         staged.map_or(Staged::Memory(bytes), Staged::Disk)
     }
 
-    /// What a process that was ended left behind. Before anything is staged.
+    /// What a process that was ended left behind: not what another one, on
+    /// the same directory, has staged.
     pub(super) fn sweep(&self) {
         for entry in fs::read_dir(&self.dir).into_iter().flatten().flatten() {
-            if entry.file_name().as_encoded_bytes().starts_with(b".tmp-") {
+            let modified = entry.metadata().and_then(|meta| meta.modified());
+            let is_old = modified.is_ok_and(|at| at.elapsed().is_ok_and(|age| age > LEFT));
+            if is_old && entry.file_name().as_encoded_bytes().starts_with(b".tmp-") {
                 // It only takes room.
                 let _ = fs::remove_file(entry.path());
             }
@@ -185,6 +191,12 @@ mod tests {
         drop(staged);
         assert!(!path.exists());
         fs::write(&path, "left behind").expect("written");
+        copies.sweep();
+        assert!(path.exists(), "it may be another process's");
+        let file = fs::File::options().write(true).open(&path);
+        let before = fs::metadata(&path).and_then(|meta| meta.modified());
+        let set = file.and_then(|file| file.set_modified(before? - 2 * LEFT));
+        set.expect("set");
         copies.sweep();
         assert!(!path.exists() && copies.good("b").is_some());
         copies.forget("b");
