@@ -45,11 +45,23 @@ impl Decisions {
         }
     }
 
-    pub(super) fn write(&self, key: &str, record: &Record) -> io::Result<()> {
-        if self.read(key).is_ok_and(|known| known == *record) {
+    /// Adds to what is on disk, which another replica may have written.
+    /// `by_hand`: an operator disabled or enabled it here.
+    pub(super) fn write(&self, key: &str, record: Record, by_hand: bool) -> io::Result<()> {
+        let known = self.read(key)?;
+        let disabled = match by_hand {
+            true => record.disabled,
+            false => known.disabled,
+        };
+        let approved = match (&known.approved, record.approved) {
+            (Some(before), Some(more)) => Some(more.and(before)),
+            (before, more) => more.or_else(|| before.clone()),
+        };
+        let record = Record { disabled, approved };
+        if known == record {
             return Ok(());
         }
-        files::write(&self.path(key), &serde_json::to_vec_pretty(record)?)
+        files::write(&self.path(key), &serde_json::to_vec_pretty(&record)?)
     }
 
     fn path(&self, key: &str) -> PathBuf {
@@ -60,5 +72,38 @@ impl Decisions {
 impl Record {
     pub(super) fn approved(self) -> Approved {
         self.approved.map_or(Approved::Never, Approved::This)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_replica_takes_back_nothing_that_another_decided() {
+        let dir = tempfile::tempdir().expect("tempdir");
+        let decisions = Decisions {
+            dir: dir.path().join("plugins"),
+        };
+        let record = |disabled, hosts: &[&str]| Record {
+            disabled,
+            approved: (!hosts.is_empty()).then(|| Grant {
+                hosts: hosts.iter().map(|&host| host.to_owned()).collect(),
+                ..Grant::default()
+            }),
+        };
+        // (what one replica knows, by hand, then on disk)
+        for (mine, by_hand, expect) in [
+            (record(true, &[]), true, record(true, &[])),
+            (record(false, &["a"]), false, record(true, &["a"])),
+            (record(false, &["b"]), false, record(true, &["a", "b"])),
+            (record(false, &[]), true, record(false, &["a", "b"])),
+            (record(true, &[]), false, record(false, &["a", "b"])),
+        ] {
+            decisions
+                .write("k", mine.clone(), by_hand)
+                .expect("written");
+            assert_eq!(decisions.read("k").expect("read"), expect, "{mine:?}");
+        }
     }
 }

@@ -245,9 +245,10 @@ impl Registry {
         Ok(left)
     }
 
-    /// What is to be remembered of operators' decisions; `None`: what is on
-    /// disk cannot be read and must not be written over.
-    pub(super) fn record(&self, key: &str) -> Option<Record> {
+    /// What is to be remembered of operators' decisions, and whether one here
+    /// disabled or enabled it; `None`: what is on disk cannot be read and must
+    /// not be written over.
+    pub(super) fn record(&self, key: &str) -> Option<(Record, bool)> {
         let slots = self.slots();
         let slot = slots.get(key).filter(|slot| !slot.unread)?;
         let approved = match &slot.approved {
@@ -255,10 +256,20 @@ impl Registry {
             Approved::Never => None,
             Approved::This(grant) => Some(grant.clone()),
         };
-        Some(Record {
+        let record = Record {
             disabled: slot.disabled,
             approved,
-        })
+        };
+        Some((record, slot.by_hand))
+    }
+
+    /// The decision is on disk: another replica's may be newer from now on.
+    pub(super) fn recorded(&self, key: &str, disabled: bool) {
+        let mut slots = self.slots();
+        let slot = slots.get_mut(key).filter(|slot| slot.disabled == disabled);
+        if let Some(slot) = slot {
+            slot.by_hand = false;
+        }
     }
 
     pub(super) fn notes(&self, key: &str) -> Option<Notes> {

@@ -44,7 +44,7 @@ impl Grant {
         }
     }
 
-    pub(super) fn and(mut self, more: &Self) -> Self {
+    pub(in crate::plugins) fn and(mut self, more: &Self) -> Self {
         self.hosts.extend(more.hosts.iter().cloned());
         self.secrets.extend(more.secrets.iter().cloned());
         self

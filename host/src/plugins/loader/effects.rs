@@ -251,7 +251,7 @@ impl Loader {
     async fn save(&self, key: &str) -> bool {
         let _one = self.0.deciding.lock().await;
         // The newest, however many wait.
-        let Some(record) = self.0.registry.record(key) else {
+        let Some((record, by_hand)) = self.0.registry.record(key) else {
             tracing::warn!(
                 plugin = key,
                 "a decision is not on disk before the old ones are read"
@@ -259,8 +259,12 @@ impl Loader {
             return false;
         };
         let (decisions, name) = (self.0.decisions.clone(), key.to_owned());
-        match blocking(move || decisions.write(&name, &record)).await {
-            Some(Ok(())) => true,
+        let disabled = record.disabled;
+        match blocking(move || decisions.write(&name, record, by_hand)).await {
+            Some(Ok(())) => {
+                self.0.registry.recorded(key, disabled);
+                true
+            }
             Some(Err(error)) => {
                 tracing::warn!(plugin = key, %error, "a decision is not on disk");
                 false
