@@ -40,8 +40,8 @@ pub(super) struct Slot<G> {
     /// An operator's decision; new calls find no plugin.
     pub(super) disabled: bool,
     pub(super) approved: Approved,
-    /// What operators decided before the start could not be read yet.
-    pub(super) unread: bool,
+    /// Why what operators decided before the start could not be read yet.
+    pub(super) unread: Option<PluginError>,
     /// `disabled` is what an operator said since the start.
     pub(super) by_hand: bool,
     /// The number of the latest generation.
@@ -145,7 +145,7 @@ impl<G> Default for Slot<G> {
         Self {
             disabled: false,
             approved: Approved::Never,
-            unread: false,
+            unread: None,
             by_hand: false,
             generations: 0,
             current: None,

@@ -224,25 +224,33 @@ impl Loader {
             // A file's name that is none: shown, and nothing is known of it.
             self.0
                 .registry
-                .adopt(key, Some(Record::default()), Notes::default());
+                .adopt(key, Ok(Record::default()), Notes::default());
             return;
         }
         let (decisions, name) = (self.0.decisions.clone(), key.to_owned());
         let mut read = Box::pin(blocking(move || decisions.read(&name)));
         let answer = tokio::time::timeout(PATIENCE, &mut read).await;
         let (record, late) = match answer {
-            Ok(Some(Ok(record))) => (Some(record), None),
-            Ok(_) => (None, None),
-            Err(_) => (None, Some(read)),
+            Ok(Some(Ok(record))) => (Ok(record), None),
+            Ok(Some(Err(error))) => (Err(error.to_string()), None),
+            Ok(None) => (Err("the read ended".to_owned()), None),
+            Err(_) => (
+                Err("the state directory does not answer".to_owned()),
+                Some(read),
+            ),
         };
-        let unread = record.is_none();
+        let unread = record.as_ref().err().cloned();
         let (copies, name) = (self.0.copies.clone(), key.to_owned());
         let notes = blocking(move || copies.notes(&name)).await;
         self.0
             .registry
             .adopt(key, record, notes.unwrap_or_default());
-        if unread {
-            tracing::warn!(plugin = key, "operators' decisions cannot be read yet");
+        if let Some(error) = unread {
+            tracing::warn!(
+                plugin = key,
+                error,
+                "operators' decisions cannot be read yet"
+            );
             let reading = self.clone().read_on(key.to_owned(), late);
             let stop = self.0.stop.get().cloned().unwrap_or_default();
             let task = async move { stop.run_until_cancelled(reading).await };

@@ -21,7 +21,9 @@ pub use story::Event;
 use self::story::Stories;
 use super::copies::{Notes, Staged};
 use super::decisions::Record;
-use super::lifecycle::{Approved, Context, Effect, Impossible, Input, Kind, Slot, Version};
+use super::lifecycle::{
+    Approved, Context, Effect, Impossible, Input, Kind, PluginError, Slot, Version,
+};
 use super::load::Generation;
 use crate::clock::Clock;
 use crate::config;
@@ -170,10 +172,16 @@ impl Registry {
         self.slots().contains_key(key)
     }
 
-    /// Begins a slot with what outlived the last start. `None`: the record
+    /// Begins a slot with what outlived the last start. `Err`: why the record
     /// cannot be read now.
-    pub(super) fn adopt(&self, key: &str, record: Option<Record>, notes: Notes) {
-        let unread = record.is_none();
+    pub(super) fn adopt(&self, key: &str, record: Result<Record, String>, notes: Notes) {
+        let unread = record.as_ref().err().map(|why| PluginError {
+            code: "decisions",
+            message: format!("operators' decisions cannot be read: {why}"),
+            at: self.0.clock.now(),
+            digest: None,
+        });
+        let record = record.ok();
         let disabled = record.as_ref().map(|record| record.disabled);
         let slot = Slot {
             // What is known here, until it is known for all.
@@ -250,7 +258,7 @@ impl Registry {
     /// not be written over.
     pub(super) fn record(&self, key: &str) -> Option<(Record, bool)> {
         let slots = self.slots();
-        let slot = slots.get(key).filter(|slot| !slot.unread)?;
+        let slot = slots.get(key).filter(|slot| slot.unread.is_none())?;
         let approved = match &slot.approved {
             Approved::Unknown => return None,
             Approved::Never => None,

@@ -64,7 +64,7 @@ impl<G: Clone> Slot<G> {
 
     /// What was decided since the start counts more than what was before it.
     pub(super) fn decided(&mut self, disabled: bool, before: Approved, out: &mut Vec<Effect<G>>) {
-        if !std::mem::take(&mut self.unread) {
+        if self.unread.take().is_none() {
             return;
         }
         self.approved = match (before, &self.approved) {
@@ -84,6 +84,10 @@ impl<G: Clone> Slot<G> {
             }
             out.push(Effect::RememberNotes);
             out.push(Effect::Changed);
+        }
+        if self.held.take().is_some() {
+            // It may have been approved long ago.
+            out.push(Effect::LookAgain { forced: false });
         }
         out.push(Effect::RememberDecisions);
     }

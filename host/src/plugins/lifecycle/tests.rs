@@ -346,7 +346,12 @@ fn what_was_decided_before_the_start_counts_when_it_is_read() {
     };
     let unread = |grants| {
         let mut world = World::new(grants);
-        world.slot.unread = true;
+        world.slot.unread = Some(PluginError {
+            code: "decisions",
+            message: String::new(),
+            at: Timestamp::UNIX_EPOCH,
+            digest: None,
+        });
         world.slot.approved = Approved::Unknown;
         world
     };
@@ -378,6 +383,17 @@ fn what_was_decided_before_the_start_counts_when_it_is_read() {
         world.step(read(true, Approved::Never));
         assert!(world.slot.serving().is_some());
     }
+    // What was held for want of the record is looked at with it.
+    let mut world = unread(Grants::Explicit);
+    for what in load(1) {
+        world.apply(&what);
+    }
+    assert!(world.slot.held.is_some());
+    world.step(read(false, Approved::This(grant("https://a.example"))));
+    for what in [YES, YES, YES] {
+        world.apply(&what);
+    }
+    assert!(world.slot.serving().is_some(), "approved long ago");
     // Never approved is known now, too.
     let mut world = unread(Grants::Explicit);
     world.step(read(false, Approved::Never));

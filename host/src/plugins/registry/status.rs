@@ -93,7 +93,7 @@ impl Registry {
             generation: live.map(|live| live.number),
             since: live.map(|live| live.since),
             info: live.map(|live| live.version.handle.generation.info.clone()),
-            error: slot.error.clone(),
+            error: slot.error.clone().or_else(|| slot.unread.clone()),
             calls: slot.calls,
             faults: slot.faults,
             breaker: live.and_then(|live| self.brake(live)),
