@@ -185,17 +185,26 @@ impl Loader {
         if let Some(Effect::Compare {
             number,
             old,
+            code,
             message,
         }) = compare.map(|at| effects.remove(at))
         {
             let old = &old.handle.generation;
             let found = old.extract(&self.0.host, site, hint).await;
+            let (better, how) = match (code, found) {
+                ("layout_changed", found) => {
+                    let finds = found.is_ok_and(|found| !found.streams.is_empty());
+                    (finds, "finds it")
+                }
+                (_, found) => (!matches!(found, Err(CallError::Run(_))), "does not fail"),
+            };
             effects.extend(self.step(
                 key,
                 Input::Compared {
                     number,
-                    better: found.is_ok_and(|found| !found.streams.is_empty()),
-                    message: format!("{}: {message}; the version before finds it", site.key),
+                    better,
+                    code,
+                    message: format!("{}: {message}; the version before {how}", site.key),
                 },
             ));
         }

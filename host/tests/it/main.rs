@@ -20,6 +20,7 @@ mod hostile;
 mod house;
 mod playback;
 mod plugins;
+mod probes;
 mod removed;
 mod rules;
 mod schedule;

@@ -15,6 +15,7 @@ pub(in crate::plugins) enum Effect<G> {
     Compare {
         number: u64,
         old: Version<G>,
+        code: &'static str,
         message: String,
     },
     /// The copy of the last good version is this one's now; what it was

@@ -58,6 +58,7 @@ pub(in crate::plugins) enum Input<G> {
     Compared {
         number: u64,
         better: bool,
+        code: &'static str,
         message: String,
     },
     /// What operators decided before could be read at last.

@@ -25,12 +25,18 @@ impl<G: Clone> Slot<G> {
         };
         if let Outcome::Fault { code, message } = outcome {
             let opened = live.breaker.fault(context.at, context.breaker);
-            if probation {
-                return self.roll_back(code, &message, context, out);
-            }
             if opened {
                 let told = format!("{} faults in a row: {message}", live.breaker.faults);
                 out.push(tell_of(Kind::BreakerOpen, &told, &live.version));
+            }
+            if probation && let Some(old) = self.fallback.clone() {
+                // A page may make every version fail.
+                out.push(Effect::Compare {
+                    number,
+                    old,
+                    code,
+                    message: message.clone(),
+                });
             }
             self.error = Some(PluginError {
                 code,
@@ -67,6 +73,7 @@ impl<G: Clone> Slot<G> {
                     out.push(Effect::Compare {
                         number,
                         old,
+                        code: "layout_changed",
                         message,
                     });
                 }

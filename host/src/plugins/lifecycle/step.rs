@@ -38,10 +38,11 @@ impl<G: Clone> Slot<G> {
             Input::Compared {
                 number,
                 better,
+                code,
                 message,
             } => {
                 if better && self.on_probation(number) {
-                    self.roll_back("layout_changed", &message, context, out);
+                    self.roll_back(code, &message, context, out);
                 }
             }
             Input::Decided { disabled, approved } => self.decided(disabled, approved, out),

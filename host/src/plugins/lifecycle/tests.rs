@@ -203,9 +203,11 @@ fn a_version_that_is_loaded_again_is_never_its_own_way_back() {
 fn a_version_that_fails_its_probation_goes_back_and_one_that_settled_can() {
     let settled = [load(1), vec![USABLE]].concat();
     let second = [settled.clone(), load(3)].concat();
-    let cases: [(&str, Vec<Move>, u8, Option<&str>); 6] = [
+    let no = Move::Answer { good: false };
+    let cases: [(&str, Vec<Move>, u8, Option<&str>); 7] = [
         ("on probation", vec![], 3, None),
-        ("a fault", vec![FAULT], 1, Some("d3")),
+        ("a fault", vec![FAULT, YES], 1, Some("d3")),
+        ("a fault of both", vec![FAULT, no], 3, None),
         ("the old one does better", vec![CHANGED, YES], 1, Some("d3")),
         (
             "the old one does not",
@@ -257,8 +259,8 @@ fn a_fix_on_its_way_outlives_the_way_back() {
     let bad = [load(1), vec![USABLE], load(3)].concat();
     let by_hand = vec![USABLE, Move::Drop(FILES), Move::Act(Act::Rollback)];
     let cases = [
-        ("loading", vec![Move::Drop(FILES), FAULT, YES, YES]),
-        ("probing", vec![Move::Drop(FILES), YES, FAULT, YES]),
+        ("loading", vec![FAULT, Move::Drop(FILES), YES, YES, YES]),
+        ("probing", vec![Move::Drop(FILES), FAULT, YES, YES, YES]),
         ("by hand", [by_hand, vec![YES, YES, YES]].concat()),
     ];
     for (name, more) in cases {

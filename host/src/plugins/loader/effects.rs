@@ -188,8 +188,8 @@ impl Loader {
     }
 
     /// What speaks against the version. Trouble of a site never holds a fix
-    /// back; a fault of the plugin does, and so does a changed layout where
-    /// the version that serves still finds it.
+    /// back; a fault of the plugin does where the version that serves has none
+    /// there, and so does a changed layout where that one still finds it.
     async fn probe_site(
         &self,
         key: &str,
@@ -199,7 +199,13 @@ impl Loader {
         let inner = &self.0;
         let error = generation.probe(&inner.host, &site).await.err()?;
         let holds_back = match &error {
-            CallError::Run(_) => true,
+            CallError::Run(_) => match inner.registry.current(key) {
+                Some((old, _)) => {
+                    let before = old.probe(&inner.host, &site).await;
+                    !matches!(before, Err(CallError::Run(_)))
+                }
+                None => true,
+            },
             CallError::Guest(ExtractError::LayoutChanged(_)) => match inner.registry.current(key) {
                 Some((old, _)) => old.probe(&inner.host, &site).await.is_ok(),
                 None => false,

@@ -264,9 +264,10 @@ impl World {
                 digest: version.digest,
                 against: (!good).then(|| ("trap", String::new())),
             }),
-            Effect::Compare { number, .. } => self.step(Input::Compared {
+            Effect::Compare { number, code, .. } => self.step(Input::Compared {
                 number,
                 better: good,
+                code,
                 message: String::new(),
             }),
             Effect::LoadPrevious => {
