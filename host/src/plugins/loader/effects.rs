@@ -4,6 +4,7 @@ use std::collections::VecDeque;
 use std::sync::Arc;
 
 use futures::stream::{self, StreamExt};
+use tokio::sync::OwnedSemaphorePermit;
 
 use super::{Loader, Saving, blocking};
 use crate::plugins::call::CallError;
@@ -16,18 +17,24 @@ use crate::plugins::site::Site;
 /// Sites that a version is tried on at once.
 const PROBES: usize = 4;
 
+/// What was seen, and the room that it takes.
+pub(super) struct Content {
+    pub(super) bytes: Arc<[u8]>,
+    pub(super) _room: Option<OwnedSemaphorePermit>,
+}
+
 impl Loader {
-    /// Does `effects` and what follows from them, one after the other. `bytes`
-    /// are those of the file that was seen.
+    /// Does `effects` and what follows from them, one after the other. `file`
+    /// is the one that was seen.
     pub(super) async fn drive(
         &self,
         key: &str,
         effects: Vec<Effect<Loaded>>,
-        bytes: Option<&Arc<[u8]>>,
+        mut file: Option<Content>,
     ) {
         let mut todo = VecDeque::from(effects);
         while let Some(effect) = todo.pop_front() {
-            if let Some(input) = self.act_on(key, effect, bytes).await {
+            if let Some(input) = self.act_on(key, effect, &mut file).await {
                 // What follows from one comes before the next.
                 for effect in self.step(key, input).into_iter().rev() {
                     todo.push_front(effect);
@@ -40,12 +47,16 @@ impl Loader {
         &self,
         key: &str,
         effect: Effect<Loaded>,
-        bytes: Option<&Arc<[u8]>>,
+        file: &mut Option<Content>,
     ) -> Option<Input<Loaded>> {
         let inner = &self.0;
         let (copies, name) = (inner.copies.clone(), key.to_owned());
         match effect {
-            Effect::Load { digest } => Some(self.load_seen(key, digest, bytes?).await),
+            Effect::Load { digest } => {
+                // Gone when it is loaded: nothing else needs it.
+                let file = file.take()?;
+                Some(self.load_seen(key, digest, &file.bytes).await)
+            }
             Effect::Probe(version) => Some(self.probe(key, version).await),
             Effect::Restore { except } => {
                 let copy: Arc<[u8]> = blocking(move || copies.good(&name)).await??.into();

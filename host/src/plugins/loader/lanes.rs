@@ -2,7 +2,8 @@
 //!
 //! Of a file that comes again and again only the newest counts, so no content
 //! waits: a file that came meanwhile is asked for again when its plugin is
-//! done. The contents that are being worked on have a bound in bytes.
+//! done, or when there is room: the contents that are being worked on have a
+//! bound in bytes, and nobody else waits for it.
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -16,6 +17,8 @@ pub(super) struct Lanes {
     /// Of the plugins that are busy.
     busy: Arc<Mutex<HashMap<String, Lane>>>,
     room: Arc<Semaphore>,
+    /// Of the files that were asked for again when there was room.
+    promised: Arc<Mutex<HashMap<String, OwnedSemaphorePermit>>>,
     /// In units of a KiB.
     rooms: u32,
 }
@@ -52,20 +55,35 @@ impl Lanes {
         Self {
             busy: Arc::default(),
             room: Arc::new(Semaphore::new(most)),
+            promised: Arc::default(),
             rooms,
         }
     }
 
-    /// Waits until there is room for what `event` carries; the room is taken
-    /// until the permit is dropped.
-    pub(super) async fn room(&self, event: &Event) -> Option<OwnedSemaphorePermit> {
+    /// Room for what `event` carries, taken until the permit is dropped.
+    /// Waits for nothing: `Err` is what [`Lanes::wait`] waits for.
+    pub(super) fn room(&self, event: &Event) -> Result<Option<OwnedSemaphorePermit>, u32> {
+        let promised = self.promised().remove(event.key());
         let Event::File { bytes, .. } = event else {
-            return None;
+            return Ok(None);
         };
+        if promised.is_some() {
+            return Ok(promised);
+        }
         let kib = u32::try_from(bytes.len().div_ceil(1024)).unwrap_or(u32::MAX);
-        let room = self.room.clone();
+        let kib = kib.min(self.rooms);
+        let room = self.room.clone().try_acquire_many_owned(kib);
+        room.map(Some).map_err(|_| kib)
+    }
+
+    pub(super) async fn wait(&self, kib: u32) -> Option<OwnedSemaphorePermit> {
         // Never closed.
-        room.acquire_many_owned(kib.min(self.rooms)).await.ok()
+        self.room.clone().acquire_many_owned(kib).await.ok()
+    }
+
+    /// Room for the next that comes of this plugin.
+    pub(super) fn promise(&self, key: &str, room: OwnedSemaphorePermit) {
+        self.promised().insert(key.to_owned(), room);
     }
 
     /// `Some`: the lane was free and is this event's until [`Lanes::next`]
@@ -114,6 +132,10 @@ impl Lanes {
             Some(forced) => Next::LookAgain { forced },
             None => Next::Rest,
         }
+    }
+
+    fn promised(&self) -> MutexGuard<'_, HashMap<String, OwnedSemaphorePermit>> {
+        self.promised.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn busy(&self) -> MutexGuard<'_, HashMap<String, Lane>> {
@@ -181,15 +203,22 @@ mod tests {
         let (big, small): (Arc<[u8]>, Arc<[u8]>) = (vec![0; 64 << 10].into(), vec![0; 10].into());
         let mut held = Vec::new();
         for _ in 1..FILES {
-            held.push(lanes.room(&file(&big, false)).await);
+            held.push(lanes.room(&file(&big, false)).expect("room"));
         }
-        let last = lanes.room(&file(&small, false)).await;
+        let last = lanes.room(&file(&small, false)).expect("room");
         assert!(last.is_some());
-        let one_more = file(&big, false);
-        let waits = tokio::time::timeout(Duration::from_millis(20), lanes.room(&one_more));
-        assert!(waits.await.is_err(), "no room");
-        assert!(lanes.room(&gone()).await.is_none(), "carries nothing");
+        let kib = lanes.room(&file(&big, false)).expect_err("no room");
+        assert!(lanes.room(&gone()).expect("carries nothing").is_none());
+        let waits = tokio::time::timeout(Duration::from_millis(20), lanes.wait(kib));
+        assert!(waits.await.is_err(), "no room yet");
         held.pop();
-        assert!(lanes.room(&one_more).await.is_some());
+        let room = lanes.wait(kib).await.expect("room");
+        lanes.promise("a", room);
+        assert!(lanes.room(&file(&big, false)).is_ok(), "it was promised");
+        assert!(lanes.room(&file(&big, false)).is_ok(), "and given back");
+        let room = lanes.wait(kib).await.expect("room");
+        lanes.promise("a", room);
+        let _ = lanes.room(&gone());
+        assert!(lanes.wait(kib).await.is_some(), "who is gone needs none");
     }
 }

@@ -3,6 +3,7 @@
 use tokio::sync::{OwnedSemaphorePermit, mpsc};
 use tokio_util::sync::CancellationToken;
 
+use super::effects::Content;
 use super::lanes::{Lanes, Next};
 use super::{Loader, PATIENCE, blocking, digest};
 use crate::config;
@@ -65,40 +66,68 @@ impl Loader {
             let Some(event) = event else {
                 return;
             };
-            let room = lanes.room(&event).await;
-            if let Some(event) = lanes.enter(event) {
-                let work = self.clone().work(lanes.clone(), event, room);
-                self.0.tasks.spawn(work);
-            }
+            let Some(event) = lanes.enter(event) else {
+                continue;
+            };
+            let key = event.key().to_owned();
+            let (event, full) = match lanes.room(&event) {
+                Ok(room) => (Some((event, room)), None),
+                Err(kib) => {
+                    // It comes again: its content does not wait.
+                    lanes.enter(event);
+                    (None, Some(kib))
+                }
+            };
+            let work = self.clone().work(lanes.clone(), key, event, full);
+            self.0.tasks.spawn(work);
         }
     }
 
-    /// Does `event`, and what came meanwhile for the same plugin.
-    async fn work(self, lanes: Lanes, event: Event, mut room: Option<OwnedSemaphorePermit>) {
-        let key = event.key().to_owned();
-        let mut event = Some(event);
-        while let Some(now) = event.take() {
-            let this = self.clone();
-            let task = self.0.tasks.spawn(async move { this.handle(now).await });
-            // However it ended: what comes now is newer. A panic in it is
-            // logged there.
-            let _ = task.await;
-            drop(room.take());
+    /// Does `event`, or waits for the room that it needs, and does what came
+    /// meanwhile for the same plugin.
+    async fn work(
+        self,
+        lanes: Lanes,
+        key: String,
+        mut event: Option<(Event, Option<OwnedSemaphorePermit>)>,
+        full: Option<u32>,
+    ) {
+        let mut promised = match full {
+            Some(kib) => lanes.wait(kib).await,
+            None => None,
+        };
+        loop {
+            if let Some((now, room)) = event.take() {
+                let this = self.clone();
+                let task = self
+                    .0
+                    .tasks
+                    .spawn(async move { this.handle(now, room).await });
+                // However it ended: what comes now is newer. A panic in it is
+                // logged there.
+                let _ = task.await;
+            }
             match lanes.next(&key) {
-                Next::Handle(next) => event = Some(next),
-                Next::LookAgain { forced } => self.0.signals.look_again(&key, forced),
-                Next::Rest => {}
+                Next::Handle(next) => event = Some((next, None)),
+                Next::LookAgain { forced } => {
+                    if let Some(room) = promised.take() {
+                        lanes.promise(&key, room);
+                    }
+                    return self.0.signals.look_again(&key, forced);
+                }
+                Next::Rest => return,
             }
         }
     }
 
-    async fn handle(&self, event: Event) {
+    async fn handle(&self, event: Event, room: Option<OwnedSemaphorePermit>) {
         match event {
             Event::File { key, bytes, forced } => {
                 self.open(&key).await;
                 let digest = digest(&bytes);
                 let effects = self.step(&key, Input::Seen { digest, forced });
-                self.drive(&key, effects, Some(&bytes)).await;
+                let file = Content { bytes, _room: room };
+                self.drive(&key, effects, Some(file)).await;
             }
             Event::Unusable { key, why } => {
                 let key = key.as_str();
