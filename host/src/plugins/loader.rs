@@ -145,7 +145,11 @@ impl Loader {
         written
             .unwrap_or_else(|| Err(std::io::Error::other("the host is stopping")))
             .map_err(UploadError::Directory)?;
-        self.0.signals.look_again(key, false);
+        // An upload is on purpose.
+        let notes = self.0.registry.notes(key);
+        let quarantined = notes.and_then(|notes| notes.quarantined);
+        let forced = quarantined.is_some_and(|of| of.digest == generation.info.digest);
+        self.0.signals.look_again(key, forced);
         Ok(generation.info)
     }
 

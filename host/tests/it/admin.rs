@@ -224,6 +224,18 @@ async fn a_rollback_by_hand_leads_back_also_after_a_restart_and_a_reload_forward
         house.plugin_status("site-a").await["quarantined"],
         Value::Null
     );
+
+    // Nor does it when it is uploaded again: that is on purpose, too.
+    post(&house, "site-a", "rollback").await;
+    settled(&house, "site-a", &first).await;
+    let (status, _) = put(
+        &house,
+        "site-a",
+        std::fs::read(house.plugin("site-a")).unwrap(),
+    )
+    .await;
+    assert!(status.is_success());
+    settled(&house, "site-a", &second).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
