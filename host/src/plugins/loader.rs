@@ -141,8 +141,10 @@ impl Loader {
         // That took a while.
         in_order()?;
         let path = self.0.directory.join(format!("{key}.wasm"));
-        let written = blocking(move || files::write_in_place(&path, &bytes)).await;
+        let write = blocking(move || files::write_in_place(&path, &bytes));
+        let written = tokio::time::timeout(PATIENCE, write).await;
         written
+            .unwrap_or_else(|_| Some(Err(std::io::ErrorKind::TimedOut.into())))
             .unwrap_or_else(|| Err(std::io::Error::other("the host is stopping")))
             .map_err(UploadError::Directory)?;
         // An upload is on purpose.
