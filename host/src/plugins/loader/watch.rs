@@ -150,9 +150,9 @@ impl Loader {
             Event::Started { found: false } => {
                 let copies = self.0.copies.clone();
                 let keys = blocking(move || copies.keys()).await;
-                for key in keys.unwrap_or_default() {
-                    self.restore(&key).await;
-                }
+                let keys = keys.unwrap_or_default();
+                let restored = keys.iter().map(|key| self.restore(key));
+                futures::future::join_all(restored).await;
             }
         }
     }
