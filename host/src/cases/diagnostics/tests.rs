@@ -1,3 +1,5 @@
+mod credentials;
+
 use std::time::Duration;
 
 use bytes::Bytes;

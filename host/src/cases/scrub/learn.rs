@@ -3,9 +3,12 @@
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
-use http::header::{AUTHORIZATION, CONTENT_TYPE, COOKIE, LOCATION, SET_COOKIE};
+use http::header::{
+    AUTHORIZATION, CONTENT_TYPE, COOKIE, PROXY_AUTHENTICATE, SET_COOKIE, WWW_AUTHENTICATE,
+};
 use http::{HeaderMap, HeaderName, HeaderValue};
 use serde_json::Value;
+use url::Url;
 
 use super::known::Known;
 use super::named;
@@ -42,13 +45,11 @@ pub(super) fn known(
         known.add(secret.reveal(), &placeholder);
     }
     for (name, value) in &site.config.headers {
-        let harmless = HARMLESS.contains(&name.as_str()) || name.as_str().starts_with("sec-");
-        if harmless || matches!(*name, COOKIE | AUTHORIZATION) {
+        if is_harmless(name.as_str()) || matches!(*name, COOKIE | AUTHORIZATION) {
             continue;
         }
-        if let Ok(text) = value.to_str() {
-            known.add(text, &format!("header-{name}"));
-        }
+        let text = String::from_utf8_lossy(value.as_bytes());
+        known.add(&text, &format!("header-{name}"));
     }
     for (name, value) in &site.config.settings {
         setting(&mut known, name, value);
@@ -59,11 +60,7 @@ pub(super) fn known(
         cookies: 0,
         tokens: 0,
     };
-    for (name, value) in &site.config.headers {
-        if matches!(*name, COOKIE | AUTHORIZATION) {
-            learner.header(name, value);
-        }
-    }
+    learner.headers(&site.config.headers);
     for (_, line) in &before.cookies {
         learner.cookie(line);
     }
@@ -80,14 +77,40 @@ pub(super) fn known(
     Ok(learner.known)
 }
 
-/// What an operator wrote under a telling name, whatever it looks like.
+fn is_harmless(name: &str) -> bool {
+    let name = name.to_ascii_lowercase();
+    HARMLESS.contains(&&*name) || name.starts_with("sec-")
+}
+
+/// What an operator wrote under a telling name, whatever it looks like, also in
+/// a URL; the user in one, and all headers.
 fn setting(known: &mut Known, name: &str, value: &Value) {
-    match value {
-        Value::String(text) if tells(name) && text.len() >= SHORTEST => {
+    let add = |known: &mut Known, name: &str, text: &str| {
+        if text.len() >= SHORTEST {
             known.add(text, &format!("setting-{}", word(name)));
         }
+    };
+    let mut told = |name: &str, text: &str| {
+        if tells(name) {
+            add(known, name, text);
+        }
+    };
+    match value {
+        Value::String(text) => {
+            told(name, text);
+            named::pairs_in(text, &mut told);
+            if let Ok(url) = Url::parse(text) {
+                let user = url.password().unwrap_or(url.username());
+                told("password", user);
+                let pair = format!("password={}", user.replace('&', "%26"));
+                named::pairs(&pair, &mut told);
+            }
+        }
         Value::Array(items) => items.iter().for_each(|item| setting(known, name, item)),
-        Value::Object(table) => table.iter().for_each(|(n, item)| setting(known, n, item)),
+        Value::Object(table) => table.iter().for_each(|(n, item)| match item {
+            Value::String(text) if name == "headers" && !is_harmless(n) => add(known, n, text),
+            item => setting(known, n, item),
+        }),
         _ => {}
     }
 }
@@ -102,62 +125,66 @@ struct Learner {
 
 impl Learner {
     fn exchange(&mut self, exchange: &Exchange) {
-        for (name, value) in &exchange.headers {
-            self.header(name, value);
-        }
-        self.url(exchange.url.as_str());
+        self.headers(&exchange.headers);
+        self.pairs_in(exchange.url.as_str());
         self.body(&exchange.headers, &exchange.body);
         if let Answer::Response { headers, body, .. } = &exchange.answer {
-            for value in headers.get_all(SET_COOKIE) {
-                self.cookie(&String::from_utf8_lossy(value.as_bytes()));
-            }
-            for value in headers.get_all(LOCATION) {
-                self.url(&String::from_utf8_lossy(value.as_bytes()));
-            }
+            self.headers(headers);
             self.body(headers, body);
         }
     }
 
-    /// The pairs of its query and its fragment.
-    fn url(&mut self, url: &str) {
-        for part in url.split(['?', '#']).skip(1) {
-            named::pairs(part, &mut |name, value| self.named(name, value));
-        }
+    fn pairs_in(&mut self, text: &str) {
+        named::pairs_in(text, &mut |name, value| self.named(name, value));
     }
 
     fn body(&mut self, headers: &HeaderMap, body: &[u8]) {
         let kind = headers.get(CONTENT_TYPE).map(HeaderValue::as_bytes);
+        let text = String::from_utf8_lossy(body);
         if kind.is_some_and(|kind| kind.starts_with(b"application/x-www-form-urlencoded")) {
-            let text = String::from_utf8_lossy(body);
             named::pairs(&text, &mut |name, value| self.named(name, value));
         } else {
             named::json(body, &mut |name, value| self.named(name, value));
+            self.pairs_in(&text);
         }
     }
 
-    /// A value that has a name in what went over the wire.
+    /// A value that has a name in what went over the wire; it may be a URL.
     fn named(&mut self, name: &str, value: &str) {
+        self.credential(name, value);
+        named::pairs_in(value, &mut |name, value| self.credential(name, value));
+    }
+
+    fn credential(&mut self, name: &str, value: &str) {
         if !self.known.overfull && is_credential(name, value) && self.is_new(value) {
             self.token("token", value);
         }
     }
 
-    /// A request's header.
-    fn header(&mut self, name: &HeaderName, value: &HeaderValue) {
-        let Ok(text) = value.to_str() else {
-            return;
-        };
+    fn headers(&mut self, headers: &HeaderMap) {
+        for (name, value) in headers {
+            self.header(name, &String::from_utf8_lossy(value.as_bytes()));
+        }
+    }
+
+    fn header(&mut self, name: &HeaderName, text: &str) {
+        // A challenge's words are no answer to it.
+        let challenge = matches!(*name, WWW_AUTHENTICATE | PROXY_AUTHENTICATE);
+        let telling = tells(name.as_str()) && is_random(text) && !challenge;
         if *name == COOKIE {
             text.split(';').for_each(|pair| self.cookie(pair));
+        } else if *name == SET_COOKIE {
+            self.cookie(text);
         } else if *name == AUTHORIZATION {
             let (scheme, token) = text.split_once(' ').unwrap_or(("", text));
             if self.is_new(text) {
                 let password = basic(scheme, token);
                 self.token("authorization", password.as_deref().unwrap_or(token));
             }
-        } else if tells(name.as_str()) && is_random(text) && self.is_new(text) {
+        } else if (telling || is_credential(name.as_str(), text)) && self.is_new(text) {
             self.token(name.as_str(), text);
         }
+        self.pairs_in(text);
     }
 
     /// Nothing in `text` is replaced so far.

@@ -28,6 +28,20 @@ pub(super) fn pairs(text: &str, found: &mut dyn FnMut(&str, &str)) {
     }
 }
 
+/// Calls `found` with the pairs of each query and fragment that stands in `text`:
+/// a URL, a page, a playlist.
+pub(super) fn pairs_in(text: &str, found: &mut dyn FnMut(&str, &str)) {
+    if !text.contains(['?', '&', '#']) {
+        return;
+    }
+    let ends = |c: char| c.is_whitespace() || c.is_control() || "\"'`\\<>(){}".contains(c);
+    // As it stands in a page, and in its scripts.
+    let text = text.replace("&amp;", "&").replace("\\u0026", "&");
+    for pair in text.replace("\\/", "/").split(['?', '&', '#']).skip(1) {
+        pairs(pair.split(ends).next().unwrap_or_default(), found);
+    }
+}
+
 struct Field<'f> {
     name: &'f str,
     found: &'f mut dyn FnMut(&str, &str),
@@ -114,5 +128,21 @@ mod tests {
             "e=f",
         ];
         assert_eq!(all, expect);
+    }
+
+    #[test]
+    fn the_pairs_of_urls_are_found_wherever_they_stand() {
+        for (text, expect) in [
+            ("https://a.example/b?c=d%2F&e=f#g=h", "c=d/ c=d%2F e=f g=h"),
+            (r#"<a href="/?c=d&amp;e=f">c=d</a>?"#, "c=d e=f"),
+            (r#"load('\/x?c=d\/e\u0026f=g', "?t="+t)"#, "c=d/e f=g"),
+            ("url(x?c=d) #EXTM3U\n#EXT-X-KEY:URI=\"k?e=f\"", "c=d e=f"),
+            ("c=d; e=f", ""),
+        ] {
+            let mut all = Vec::new();
+            pairs_in(text, &mut |name, value| all.push(format!("{name}={value}")));
+            all.retain(|pair| !pair.ends_with('='));
+            assert_eq!(all.join(" "), expect, "{text}");
+        }
     }
 }

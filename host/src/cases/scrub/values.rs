@@ -4,8 +4,9 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use jiff::Timestamp;
 
-/// In the names of headers and settings that carry credentials.
-const TELLING: &[&str] = &["auth", "key", "passw", "secret", "session", "token"];
+/// In the names of headers and settings that carry credentials, besides those
+/// below.
+const TELLING: &[&str] = &["auth", "cookie", "key", "session", "ticket"];
 
 /// In the names of what a site hands out.
 const SURE: &[&str] = &[
@@ -80,11 +81,7 @@ pub(super) fn is_credential(name: &str, value: &str) -> bool {
         return false;
     }
     let name = name.to_ascii_lowercase();
-    let part = |parts: &[&str]| {
-        let mut words = name.split(|c: char| !c.is_ascii_alphanumeric());
-        words.any(|word| parts.contains(&word))
-    };
-    if SURE.iter().any(|sure| name.contains(sure)) || part(SURE_WORDS) {
+    if is_sure(&name) {
         // "token_type": "Bearer", "auth": "required".
         return digit || value.len() > 16;
     }
@@ -94,9 +91,15 @@ pub(super) fn is_credential(name: &str, value: &str) -> bool {
     false
 }
 
+/// In lower case.
+fn is_sure(name: &str) -> bool {
+    let mut words = name.split(|c: char| !c.is_ascii_alphanumeric());
+    SURE.iter().any(|sure| name.contains(sure)) || words.any(|word| SURE_WORDS.contains(&word))
+}
+
 pub(super) fn tells(name: &str) -> bool {
     let name = name.to_ascii_lowercase();
-    TELLING.iter().any(|part| name.contains(part))
+    is_sure(&name) || TELLING.iter().any(|part| name.contains(part))
 }
 
 /// A name as part of a placeholder.
@@ -145,7 +148,7 @@ mod tests {
         assert_eq!(basic("Bearer", "bWU6c2VjcmV0"), None);
         assert!(is_random("k3yk3yk3") && is_random("abcdefghijklmnop"));
         assert!(!is_random("dark") && !is_random("deleted"));
-        assert!(tells("X-Api-Key") && !tells("referer"));
+        assert!(tells("X-Api-Key") && tells("Cookie") && tells("X-Sid") && !tells("referer"));
         for (name, value) in [
             ("token", "a1b2c3"),
             ("accessToken", "abcdefghijklmnopq"),
