@@ -33,6 +33,8 @@ use crate::plugins::{Before, CallError, Hint, Info, Line, Site, Transcript};
 
 /// UTC, in names of files: no colon, and in order of time.
 const STAMP: &str = "%Y%m%dT%H%M%SZ";
+/// In place of why a run failed where a token may be left in that.
+const TOO_MANY: &str = "left out: the site gave out too many cookies and tokens";
 
 /// The directory of bundles; cheap to clone.
 #[derive(Clone, Debug)]
@@ -224,7 +226,10 @@ fn document(
         metrics.limit("plugins.diagnostics.learned");
     }
     match cleaned(failure, &scrubber, max) {
-        Err(_) if !scrubber.is_bare() => cleaned(failure, &scrubber.into_bare(), max),
+        Err(error) if !scrubber.is_bare() => {
+            tracing::debug!(%error, "a bundle says only who was asked");
+            cleaned(failure, &scrubber.into_bare(), max)
+        }
         done => done,
     }
 }
@@ -268,9 +273,9 @@ fn cleaned(failure: &Failure, scrubber: &Scrubber, max: usize) -> Result<String,
         site_file: site_file::text(site, scrubber)?,
         outcome: Ended {
             code: error.code().to_owned(),
-            message: match all {
-                true => scrubber.text(&error.to_string()),
-                false => "left out: the site gave out too many cookies and tokens".into(),
+            message: match scrubber.is_overfull() {
+                false => scrubber.clean(&error.to_string()),
+                true => TOO_MANY.into(),
             },
         },
         exchanges: hops
@@ -290,7 +295,8 @@ fn cleaned(failure: &Failure, scrubber: &Scrubber, max: usize) -> Result<String,
                 outcome,
                 ..
             } = &bundle;
-            let theirs = (before, exchanges, log, attachments, &outcome.message);
+            let said = (!scrubber.is_overfull()).then_some(&outcome.message);
+            let theirs = (before, exchanges, log, attachments, said);
             scrubber.check(&(theirs, site_file::parsed(&bundle.site_file)))?;
             return Ok(text);
         }

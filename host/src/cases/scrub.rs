@@ -45,6 +45,9 @@ const OURS: &[&str] = &[
     "state",
 ];
 
+/// In place of a URL that cannot be made clean otherwise.
+const NOWHERE: &str = "https://scrubbed.invalid/scrubbed";
+
 /// Replaces what one recording must not hold.
 #[derive(Clone, Debug)]
 pub(super) struct Scrubber {
@@ -78,6 +81,11 @@ impl Scrubber {
         self.bare
     }
 
+    /// There was more to learn than is learned.
+    pub(super) fn is_overfull(&self) -> bool {
+        self.known.overfull
+    }
+
     /// As if there had been too much to learn.
     pub(super) fn into_bare(self) -> Self {
         Self { bare: true, ..self }
@@ -87,6 +95,16 @@ impl Scrubber {
 
     pub(super) fn text(&self, text: &str) -> String {
         self.needles.text(text)
+    }
+
+    /// As [`Self::text`], and clean whatever a site gave out: a value may come to
+    /// be where another is replaced.
+    pub(super) fn clean(&self, text: &str) -> String {
+        let text = self.text(text);
+        match self.known.left_in(&text) {
+            None => text,
+            Some(_) => "scrubbed".into(),
+        }
     }
 
     pub(super) fn bytes(&self, bytes: &[u8]) -> Vec<u8> {
@@ -124,7 +142,7 @@ impl Scrubber {
     /// as good in a year.
     pub(super) fn exchange(&self, exchange: &Exchange, time: Timestamp) -> Exchange {
         if self.bare {
-            return bare(exchange);
+            return self.bare(exchange);
         }
         let mut headers = self.headers(&exchange.headers, time);
         // The client's own; they say nothing of the plugin.
@@ -209,8 +227,23 @@ impl Scrubber {
         if let Some(query) = query {
             text = format!("{text}?{}", self.needles.pairs(query));
         }
-        // Placeholders are letters, digits and hyphens: it stays a URL.
-        text.parse().unwrap_or_else(|_| no_path(url))
+        let parsed = text.parse().ok();
+        let clean = parsed.filter(|url: &Url| self.known.left_in(url.as_str()).is_none());
+        clean.unwrap_or_else(|| self.no_path(url))
+    }
+
+    fn no_path(&self, url: &Url) -> Url {
+        let mut bare = url.clone();
+        bare.set_path("/scrubbed");
+        bare.set_query(None);
+        bare.set_fragment(None);
+        // Neither fails for http and https.
+        let _ = bare.set_username("");
+        let _ = bare.set_password(None);
+        match self.known.left_in(bare.as_str()) {
+            None => bare,
+            Some(_) => NOWHERE.parse().expect("a URL"),
+        }
     }
 
     /// What is certainly base64, short values in it included.
@@ -233,31 +266,24 @@ impl Scrubber {
                 .collect(),
         }
     }
-}
 
-/// Who was asked, and how that ended.
-fn bare(exchange: &Exchange) -> Exchange {
-    let answer = match &exchange.answer {
-        Answer::Response { status, .. } => Answer::Response {
-            status: *status,
+    /// Who was asked, and how that ended.
+    fn bare(&self, exchange: &Exchange) -> Exchange {
+        let answer = match &exchange.answer {
+            Answer::Response { status, .. } => Answer::Response {
+                status: *status,
+                headers: HeaderMap::new(),
+                body: Bytes::new(),
+                cut: true,
+            },
+            failed => failed.clone(),
+        };
+        Exchange {
+            method: exchange.method.clone(),
+            url: self.no_path(&exchange.url),
             headers: HeaderMap::new(),
             body: Bytes::new(),
-            cut: true,
-        },
-        failed => failed.clone(),
-    };
-    Exchange {
-        method: exchange.method.clone(),
-        url: no_path(&exchange.url),
-        headers: HeaderMap::new(),
-        body: Bytes::new(),
-        answer,
+            answer,
+        }
     }
-}
-
-fn no_path(url: &Url) -> Url {
-    let mut bare = url.clone();
-    bare.set_path("/scrubbed");
-    bare.set_query(None);
-    bare
 }

@@ -9,7 +9,7 @@ use crate::config;
 /// The text of `site.toml`.
 pub(super) fn text(site: &config::Site, scrubber: &Scrubber) -> Result<String, String> {
     let config = &site.config;
-    let scrubbed = |text: &str| Value::String(scrubber.text(text));
+    let scrubbed = |text: &str| Value::String(scrubber.clean(text));
     let texts = |texts: Vec<String>| Value::Array(texts.iter().map(|t| scrubbed(t)).collect());
     let mut file = Table::new();
     file.insert("plugin".into(), Value::String(config.plugin.to_string()));
@@ -64,7 +64,7 @@ fn scrub(table: &mut Table, scrubber: &Scrubber) {
 
 fn scrub_value(value: &mut Value, scrubber: &Scrubber) {
     match value {
-        Value::String(text) => *text = scrubber.text(text),
+        Value::String(text) => *text = scrubber.clean(text),
         Value::Array(items) => items
             .iter_mut()
             .for_each(|item| scrub_value(item, scrubber)),

@@ -1,4 +1,5 @@
 mod credentials;
+mod hostile;
 
 use std::time::Duration;
 

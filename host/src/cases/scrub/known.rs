@@ -2,6 +2,8 @@
 //! the site's file are the operator's; those learned from a site are as many
 //! and as long as a site likes, so they have a bound.
 
+use super::NOWHERE;
+
 /// Shorter values are replaced only where they are a word of their own: "user"
 /// must not change "username".
 pub(super) const LONG: usize = 8;
@@ -66,9 +68,12 @@ impl Known {
         long.any(|(value, _)| text.contains(&**value))
     }
 
-    /// A value that still stands in `text`; short ones may by chance.
+    /// A value that still stands in `text`; short ones may by chance, and words
+    /// of ours.
     pub(super) fn left_in(&self, text: &str) -> Option<&str> {
-        let placeholder = |value: &str| self.values.iter().any(|(_, p)| p.contains(value));
+        let placeholder = |value: &str| {
+            NOWHERE.contains(value) || self.values.iter().any(|(_, p)| p.contains(value))
+        };
         let long = self.values.iter().filter(|(value, _)| value.len() >= LONG);
         let mut left = long.filter(|(value, _)| text.contains(&**value) && !placeholder(value));
         left.next().map(|(_, stands)| stands.as_str())

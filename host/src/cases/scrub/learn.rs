@@ -1,6 +1,8 @@
 //! What is learned: the operator's values from the site's file, and from what
 //! was recorded what a site gave out for nobody else.
 
+use std::collections::HashSet;
+
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use http::header::{
@@ -13,7 +15,7 @@ use url::Url;
 use super::known::Known;
 use super::named;
 use super::needles::Needles;
-use super::values::{SHORTEST, basic, is_credential, is_random, tells, word};
+use super::values::{SHORTEST, basic, is_credential, is_origin, is_random, tells, word};
 use crate::config;
 use crate::net::{Answer, Exchange};
 use crate::plugins::Before;
@@ -54,8 +56,11 @@ pub(super) fn known(
     for (name, value) in &site.config.settings {
         setting(&mut known, name, value);
     }
+    let urls = exchanges.iter().map(|hop| &hop.url);
+    let urls = urls.chain(&site.config.base_url);
     let mut learner = Learner {
         written: Needles::new(&known)?,
+        hosts: urls.filter_map(Url::host_str).map(str::to_owned).collect(),
         known,
         cookies: 0,
         tokens: 0,
@@ -86,7 +91,7 @@ fn is_harmless(name: &str) -> bool {
 /// a URL; the user in one, and all headers.
 fn setting(known: &mut Known, name: &str, value: &Value) {
     let add = |known: &mut Known, name: &str, text: &str| {
-        if text.len() >= SHORTEST {
+        if text.len() >= SHORTEST && !is_origin(text) {
             known.add(text, &format!("setting-{}", word(name)));
         }
     };
@@ -119,6 +124,8 @@ struct Learner {
     known: Known,
     /// What the site's file holds: what is made of it stays so in a replay.
     written: Needles,
+    /// Who was asked is what a bundle is for, and no secret.
+    hosts: HashSet<String>,
     cookies: usize,
     tokens: usize,
 }
@@ -196,7 +203,13 @@ impl Learner {
         if !self.known.knows(value) {
             self.tokens += 1;
             let placeholder = format!("{name}-{}", self.tokens);
-            self.known.learn(value, &placeholder);
+            self.learn(value, &placeholder);
+        }
+    }
+
+    fn learn(&mut self, value: &str, placeholder: &str) {
+        if !self.hosts.contains(value) && !is_origin(value) {
+            self.known.learn(value, placeholder);
         }
     }
 
@@ -208,7 +221,7 @@ impl Learner {
         if is_random(value) && !self.known.knows(value) {
             self.cookies += 1;
             let placeholder = format!("cookie-{}", self.cookies);
-            self.known.learn(value, &placeholder);
+            self.learn(value, &placeholder);
         }
     }
 }

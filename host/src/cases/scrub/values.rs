@@ -3,6 +3,7 @@
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use jiff::Timestamp;
+use url::Url;
 
 /// In the names of headers and settings that carry credentials, besides those
 /// below.
@@ -65,6 +66,15 @@ pub(super) fn basic(scheme: &str, token: &str) -> Option<String> {
     let decoded = STANDARD.decode(token).ok()?;
     let text = String::from_utf8(decoded).ok()?;
     Some(text.split_once(':')?.1.to_owned())
+}
+
+/// A URL that says who is asked and no more.
+pub(super) fn is_origin(value: &str) -> bool {
+    let url = Url::parse(value).ok();
+    url.is_some_and(|url| {
+        let origin = url.origin();
+        origin.is_tuple() && url.as_str().strip_suffix('/') == Some(&*origin.ascii_serialization())
+    })
 }
 
 /// Long enough for a session, and no word.
@@ -146,6 +156,8 @@ mod tests {
     fn credentials_are_told_from_words() {
         assert_eq!(basic("Basic", "bWU6c2VjcmV0").as_deref(), Some("secret"));
         assert_eq!(basic("Bearer", "bWU6c2VjcmV0"), None);
+        assert!(is_origin("https://id.example") && is_origin("http://id.example:8080/"));
+        assert!(!is_origin("https://me:word@id.example/") && !is_origin("https://id.example/x"));
         assert!(is_random("k3yk3yk3") && is_random("abcdefghijklmnop"));
         assert!(!is_random("dark") && !is_random("deleted"));
         assert!(tells("X-Api-Key") && tells("Cookie") && tells("X-Sid") && !tells("referer"));
