@@ -11,6 +11,11 @@ pub(super) const LONG: usize = 8;
 /// to 20 times their length.
 const AVERAGE: usize = 256;
 
+/// Of a learned value, as of a cookie (RFC 6265). The index begins anew behind
+/// each match, so that a text of the beginnings of one takes up to its length for
+/// each of its bytes.
+const LONGEST: usize = 4 << 10;
+
 /// Values, each with its placeholder, in order of finding.
 #[derive(Clone, Debug)]
 pub(super) struct Known {
@@ -48,7 +53,7 @@ impl Known {
         if self.overfull || value.is_empty() || self.knows(value) {
             return;
         }
-        if self.left == 0 || value.len() > self.bytes_left {
+        if self.left == 0 || value.len() > self.bytes_left.min(LONGEST) {
             self.overfull = true;
             return;
         }
@@ -148,5 +153,11 @@ mod tests {
         let mut long = Known::new(8);
         long.learn(&"x".repeat(8 * AVERAGE + 1), "cookie");
         assert!(long.overfull && long.values.is_empty());
+
+        let mut longest = Known::new(256);
+        longest.learn(&"x".repeat(LONGEST), "cookie");
+        assert!(!longest.overfull);
+        longest.learn(&"y".repeat(LONGEST + 1), "cookie");
+        assert!(longest.overfull);
     }
 }

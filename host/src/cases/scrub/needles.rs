@@ -237,6 +237,24 @@ mod tests {
         assert_eq!(needles.bytes(b"\xff\xfepassword"), b"\xff\xfecookie-1");
     }
 
+    /// Behind each match of the shorter value it begins to look for the longer
+    /// one again.
+    #[test]
+    fn a_text_of_one_values_beginnings_takes_seconds_at_most() {
+        let mut known = Known::new(256);
+        for longest in [60_000, 4_095] {
+            known.learn(&format!("{}b", "1".repeat(longest)), "token-1");
+            known.learn(&"1".repeat(LONG), "token-2");
+            known.overfull = false;
+        }
+        let needles = Needles::new(&known).expect("small");
+        let began = std::time::Instant::now();
+        let clean = needles.text(&"1".repeat(1 << 20));
+        assert_eq!(clean, "token-2".repeat((1 << 20) / LONG));
+        let took = began.elapsed();
+        assert!(took < std::time::Duration::from_secs(15), "{took:?}");
+    }
+
     /// As many values as are learned, all alike, in the largest of texts made
     /// of their beginnings: what takes a time for each value takes minutes.
     #[test]
