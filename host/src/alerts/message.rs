@@ -37,7 +37,8 @@ pub struct News {
     pub bundle: Option<String>,
 }
 
-/// Of a reason on a telephone, in bytes: ntfy takes 4096 of a message.
+/// Of a reason, in bytes as JSON, each time it is told: ntfy takes 8192 of a
+/// document and 4096 of a message.
 const MAX_SHOWN: usize = 2 << 10;
 
 impl News {
@@ -52,6 +53,23 @@ impl News {
         }
     }
 
+    /// The beginning of the reason: a guest's frames may be many.
+    fn shown(&self) -> &str {
+        let mut left = MAX_SHOWN;
+        let too_much = |(_, c): &(usize, char)| {
+            let written = match c {
+                '"' | '\\' | '\n' => 2,
+                c if c.is_control() => 6,
+                c => c.len_utf8(),
+            };
+            left.checked_sub(written)
+                .inspect(|after| left = *after)
+                .is_none()
+        };
+        let end = self.reason.char_indices().find(too_much);
+        &self.reason[..end.map_or(self.reason.len(), |(at, _)| at)]
+    }
+
     /// `title`, `message`, `priority` and `tags` mean the same to ntfy (which
     /// takes JSON at its root, with `topic`) and, but for the tags, to Gotify
     /// (`POST /message`, with `extras`). Both ignore the rest, which is for
@@ -63,9 +81,8 @@ impl News {
             Kind::Back => (format!("{name} works again"), "white_check_mark", 3),
             Kind::RolledBack => (format!("{name} was rolled back"), "rewind", 4),
         };
-        // A guest's frames may be many; all of them are in `reason`.
-        let shown = self.reason.floor_char_boundary(MAX_SHOWN);
-        let mut message = self.reason[..shown].to_owned();
+        let reason = self.shown();
+        let mut message = reason.to_owned();
         if let Some(since) = self.since {
             message.push_str(&match self.kind {
                 Kind::Back => format!("\nIt had failed since {since:.0}."),
@@ -85,7 +102,7 @@ impl News {
             "site": self.site,
             "plugin": self.plugin,
             "digest": self.digest,
-            "reason": self.reason,
+            "reason": reason,
             "at": self.at,
             "since": self.since,
             "bundle": self.bundle,
@@ -117,12 +134,18 @@ pub(super) mod tests {
     #[test]
     fn a_message_holds_the_beginning_of_a_long_reason() {
         let mut news = news(Kind::Broken, "demo");
-        news.reason = "ä".repeat(5_000);
-        let document = news.document("f1");
-        let message = document["message"].as_str().expect("a text");
-        assert!((2_000..2_300).contains(&message.len()));
-        assert!(message.ends_with("site-a-19700101T000000Z.json"));
-        assert_eq!(document["reason"], news.reason);
+        news.digest = Some("d".repeat(64));
+        for part in ["ä", "\"\n", "\\", "\u{1b}\r"] {
+            news.reason = part.repeat(5_000);
+            let document = news.document("f1");
+            let message = document["message"].as_str().expect("a text");
+            assert!(message.ends_with("site-a-19700101T000000Z.json"));
+            let reason = document["reason"].as_str().expect("a text");
+            assert!(message.starts_with(reason) && news.reason.starts_with(reason));
+            assert!((300..=2_048).contains(&reason.len()), "{}", reason.len());
+            // More of it ntfy does not read.
+            assert!(document.to_string().len() < 8_192, "{part:?}");
+        }
     }
 
     #[test]
