@@ -161,7 +161,7 @@ impl Files {
         let stamp = at.to_zoned(TimeZone::UTC).strftime(STAMP);
         let name = format!("{}-{stamp}.json", failure.site.key);
         files::write(&self.dir.join(&name), text.as_bytes())?;
-        self.take_away()?;
+        self.take_away(&name);
         info(name, text.len() as u64).ok_or_else(|| io::Error::other("a name that is none"))
     }
 
@@ -178,18 +178,21 @@ impl Files {
         found
     }
 
-    fn take_away(&self) -> io::Result<()> {
+    /// `newest` was written just now, whatever the clock says. What cannot go
+    /// yet goes with the next one.
+    fn take_away(&self, newest: &str) {
         let Self { dir, config, .. } = self;
+        let mut found = self.list();
+        found.sort_by_key(|bundle| bundle.name != newest);
         let mut kept: Vec<BundleInfo> = Vec::new();
-        for bundle in self.list() {
+        for bundle in found {
             let of_site = kept.iter().filter(|other| other.site == bundle.site);
             if kept.len() < config.count && of_site.count() < config.per_site {
                 kept.push(bundle);
-            } else {
-                fs::remove_file(dir.join(bundle.name))?;
+            } else if let Err(error) = fs::remove_file(dir.join(&bundle.name)) {
+                tracing::warn!(%error, bundle = bundle.name, "diagnostics: not removed");
             }
         }
-        Ok(())
     }
 }
 

@@ -45,7 +45,7 @@ fn the_oldest_go_first_of_a_site_then_of_all() {
         fs::write(path.join(name), "{}").expect("written");
     }
     fs::write(path.join("notes.txt"), "mine").expect("written");
-    diagnostics.files.take_away().expect("taken away");
+    diagnostics.files.take_away("");
     let left: Vec<_> = diagnostics
         .list()
         .into_iter()
@@ -53,6 +53,24 @@ fn the_oldest_go_first_of_a_site_then_of_all() {
         .collect();
     assert_eq!(left, ["d", "c", "a", "a"], "newest first");
     assert!(path.join("notes.txt").exists(), "not ours");
+}
+
+#[test]
+fn a_clock_that_went_back_takes_nothing_away_that_was_just_written() {
+    let dir = tempfile::tempdir().expect("tempdir");
+    let config = config::Diagnostics {
+        per_site: 1,
+        ..defaults()
+    };
+    let diagnostics = Diagnostics::new(dir.path(), config, Metrics::new());
+    let path = dir.path().join("diagnostics");
+    // Of before the clock went back.
+    fs::create_dir_all(&path).expect("made");
+    let later = path.join("site-a-20261122T120000Z.json");
+    fs::write(later, "{}").expect("written");
+    let failure = failure("", &Transcript::default());
+    let written = diagnostics.files.write(&failure).expect("written");
+    assert_eq!(diagnostics.list(), [written]);
 }
 
 fn defaults() -> config::Diagnostics {
