@@ -288,6 +288,14 @@ pub struct Relay {
     pub window: ByteSize,
     #[serde(deserialize_with = "value::size")]
     pub playlist: ByteSize,
+    #[serde(deserialize_with = "value::count")]
+    pub playlist_lines: usize,
+    #[serde(deserialize_with = "value::size")]
+    pub playlist_line: ByteSize,
+    #[serde(deserialize_with = "value::size")]
+    pub playlist_output: ByteSize,
+    #[serde(deserialize_with = "value::size_or_zero")]
+    pub variables: ByteSize,
     #[serde(deserialize_with = "value::duration")]
     pub playlist_timeout: Duration,
     /// Per second.

@@ -37,6 +37,7 @@ pub struct Checker(Arc<Inner>);
 struct Inner {
     config: config::Health,
     max_playlist: u64,
+    limits: Limits,
     clock: Clock,
     metrics: Metrics,
     places: Semaphore,
@@ -66,6 +67,12 @@ impl Checker {
         Self(Arc::new(Inner {
             config,
             max_playlist: relay.playlist.as_u64(),
+            limits: Limits {
+                lines: relay.playlist_lines,
+                line: relay.playlist_line.as_u64(),
+                output: relay.playlist_output.as_u64(),
+                variables: relay.variables.as_u64(),
+            },
             clock,
             metrics,
             places,
@@ -124,10 +131,19 @@ impl Checker {
         health
     }
 
+    fn context<'a>(&self, base: &'a Url, parent: &'a Variables) -> Context<'a> {
+        Context {
+            base,
+            parent,
+            limits: self.0.limits,
+            directives: true,
+        }
+    }
+
     async fn walk(&self, entry: &Entry, health: &mut Health) -> Result<(), Fault> {
         let began = Instant::now();
         let (body, base) = self.playlist(entry, entry.stream.url.clone()).await?;
-        let offered = playlist::multivariant(&body, &context(&base, &Variables::default()));
+        let offered = playlist::multivariant(&body, &self.context(&base, &Variables::default()));
         let mut parent = Variables::default();
         let mut session_keys = playlist::Protection::None;
         let (body, base) = match offered {
@@ -146,7 +162,7 @@ impl Checker {
             }
         };
         health.latency_ms = u64::try_from(began.elapsed().as_millis()).ok();
-        let mut state = playlist::media_state(&body, &context(&base, &parent));
+        let mut state = playlist::media_state(&body, &self.context(&base, &parent));
         health.protection = Some(protection(state.protection.max(session_keys)));
         if health.protection == Some(Protection::Drm) {
             return Err(Fault {
@@ -174,7 +190,7 @@ impl Checker {
                 .clamp(*SECOND_LOOK.start(), *SECOND_LOOK.end());
             tokio::time::sleep(wait).await;
             let (body, base) = self.playlist(entry, base).await?;
-            state = playlist::media_state(&body, &context(&base, &parent));
+            state = playlist::media_state(&body, &self.context(&base, &parent));
             seen = self::newest(&state).unwrap_or(newest);
             advances = seen != newest;
         }
@@ -277,14 +293,6 @@ fn protection(found: playlist::Protection) -> Protection {
         playlist::Protection::None => Protection::None,
         playlist::Protection::ClearKey => Protection::ClearKey,
         playlist::Protection::Drm => Protection::Drm,
-    }
-}
-
-fn context<'a>(base: &'a Url, parent: &'a Variables) -> Context<'a> {
-    Context {
-        base,
-        parent,
-        limits: Limits::STANDARD,
     }
 }
 

@@ -21,8 +21,14 @@ pub struct Child<'a> {
     pub range: Option<ByteRange>,
     /// The value of the tag that describes it, variables filled in.
     pub tag: &'a [u8],
-    /// What this playlist defines, for the children that import it.
+    /// What this playlist defines, for the playlists below it that import it: as
+    /// much as `Limits::variables` lets travel.
     pub variables: &'a Variables,
+    /// Whether it stands below an `EXT-X-KEY` other than `NONE`: what it holds
+    /// can't be told from its bytes.
+    pub encrypted: bool,
+    /// Whether it stands below an `EXT-X-MAP`: it is no transport stream then.
+    pub mapped: bool,
 }
 
 /// What a resource is, and so which way it is served.

@@ -9,6 +9,7 @@ use url::Url;
 
 use super::child::{ByteRange, ChildKind};
 use super::decode::normalise;
+use super::facts::{parse, seconds};
 use super::protection::Protection;
 use super::resolve::{Meaning, resolve};
 use super::scan::{Context, budget};
@@ -82,7 +83,7 @@ pub fn media_state(body: &[u8], context: &Context<'_>) -> MediaState {
         last_range: None,
     };
     for line in lines(&text).take(context.limits.lines) {
-        if line.text.len() > context.limits.line {
+        if line.text.len() as u64 > context.limits.line {
             continue;
         }
         match line.token() {
@@ -224,14 +225,6 @@ impl Reader<'_> {
             });
         }
     }
-}
-
-fn parse<T: std::str::FromStr>(text: &[u8]) -> Option<T> {
-    std::str::from_utf8(text).ok()?.trim().parse().ok()
-}
-
-fn seconds(text: &[u8]) -> Option<Duration> {
-    Duration::try_from_secs_f64(parse(text)?).ok()
 }
 
 /// A date without an offset is taken as UTC: some encoders write none.

@@ -14,6 +14,7 @@
 
 mod child;
 mod decode;
+mod facts;
 mod inspect;
 mod multivariant;
 mod problem;

@@ -9,12 +9,11 @@
 use url::Url;
 
 use super::child::{Child, ChildKind, MediaKind};
-use super::decode::normalise;
 use super::protection::Protection;
 use super::rendition::RenditionKey;
 use super::rewrite::rewrite;
 use super::scan::{Context, Kind};
-use super::tokenise::{Attributes, Token, lines};
+use super::tokenise::Attributes;
 use super::variables::Variables;
 
 /// What a multivariant playlist offers, in its order.
@@ -24,7 +23,7 @@ pub struct Multivariant {
     pub variants: Vec<Variant>,
     /// Every playlist that it names, variants among them.
     pub playlists: Vec<Named>,
-    /// The worst of its session keys.
+    /// The worst of its keys.
     pub protection: Protection,
     /// What its children may import.
     pub variables: Variables,
@@ -91,20 +90,9 @@ pub fn multivariant(body: &[u8], context: &Context<'_>) -> Option<Multivariant> 
     (rewritten.kind == Kind::Multivariant).then(|| Multivariant {
         variants,
         playlists,
-        protection: session_protection(body, context),
+        protection: rewritten.protection,
         variables: rewritten.variables,
     })
-}
-
-fn session_protection(body: &[u8], context: &Context<'_>) -> Protection {
-    let text = normalise(body);
-    let tags = lines(&text)
-        .take(context.limits.lines)
-        .filter_map(|line| match line.token() {
-            Token::Tag(tag) if tag.is("EXT-X-SESSION-KEY") => Some(Protection::of(&tag)),
-            _ => None,
-        });
-    tags.max().unwrap_or_default()
 }
 
 // === impl Multivariant ===

@@ -7,13 +7,14 @@ pub struct Limits {
     pub lines: usize,
     /// Bytes of one line, variables filled in. A longer one is dropped, and a
     /// URI on it made unusable.
-    pub line: usize,
-    /// Bytes that filling in variables may make in all. Then they count as
-    /// undefined: a small playlist must not grow without end.
-    pub expansion: usize,
+    pub line: u64,
     /// Bytes written; what follows is cut off. A long base URL makes every
-    /// link long, whatever the playlist's own size.
-    pub output: usize,
+    /// link long, whatever the playlist's own size. Filling in variables may
+    /// make half of it, then they count as undefined.
+    pub output: u64,
+    /// Bytes of variables, names and values, that go down to the playlists below:
+    /// they travel in every link to one.
+    pub variables: u64,
 }
 
 /// Something that a playlist should not contain.
@@ -21,8 +22,10 @@ pub struct Limits {
 pub enum Problem {
     /// A line above `Limits::line`.
     LongLine,
-    /// Cut off at `Limits::lines` or `Limits::output`.
+    /// Cut off at `Limits::lines`.
     Truncated,
+    /// Cut off at `Limits::output`.
+    Overflow,
     /// A tag with more URIs than any means: dropped.
     ManyUris,
     /// A quoted value without its second quote.
@@ -31,6 +34,8 @@ pub enum Problem {
     BadDefine,
     /// A reference to a variable that has no value, or one too long.
     UndefinedVariable,
+    /// A variable that does not go down to other playlists: `Limits::variables`.
+    HeavyVariables,
     /// A URI that can't be resolved to a URL.
     Unresolvable,
     /// A URI with a host, but of another scheme than http and https.
@@ -45,30 +50,19 @@ pub enum Problem {
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Problems([u32; Problem::ALL.len()]);
 
-// === impl Limits ===
-
-impl Limits {
-    /// What holds for every upstream. The longest sensible playlist, twelve
-    /// hours of four-second segments, has 11,000 segments.
-    pub const STANDARD: Self = Self {
-        lines: 20_000,
-        line: 16 * 1024,
-        expansion: 8 * 1024 * 1024,
-        output: 16 * 1024 * 1024,
-    };
-}
-
 // === impl Problem ===
 
 impl Problem {
     /// All of them.
-    pub const ALL: [Self; 10] = [
+    pub const ALL: [Self; 12] = [
         Self::LongLine,
         Self::Truncated,
+        Self::Overflow,
         Self::ManyUris,
         Self::OpenQuote,
         Self::BadDefine,
         Self::UndefinedVariable,
+        Self::HeavyVariables,
         Self::Unresolvable,
         Self::ForeignScheme,
         Self::Refused,
@@ -80,10 +74,12 @@ impl Problem {
         match self {
             Self::LongLine => "long_line",
             Self::Truncated => "truncated",
+            Self::Overflow => "overflow",
             Self::ManyUris => "many_uris",
             Self::OpenQuote => "open_quote",
             Self::BadDefine => "bad_define",
             Self::UndefinedVariable => "undefined_variable",
+            Self::HeavyVariables => "heavy_variables",
             Self::Unresolvable => "unresolvable",
             Self::ForeignScheme => "foreign_scheme",
             Self::Refused => "refused",

@@ -7,10 +7,13 @@
 //! gap.
 
 use std::borrow::Cow;
+use std::time::Duration;
 
 use super::child::{ByteRange, Child, ChildKind, HintKind, Linker};
 use super::decode::normalise;
+use super::facts::{Facts, without_directives};
 use super::problem::{Problem, Problems};
+use super::protection::Protection;
 use super::rendition::{Names, RenditionKey};
 use super::resolve::{Meaning, resolve};
 use super::scan::{Context, Kind, budget, scan};
@@ -34,21 +37,34 @@ pub struct Rewritten {
     pub kind: Kind,
     /// Links put in.
     pub links: usize,
-    /// What was odd. With [`Problem::Truncated`], its end is missing.
+    /// What was odd. With [`Problem::Truncated`] or [`Problem::Overflow`], its
+    /// end is missing.
     pub problems: Problems,
     /// What it defines, in all.
     pub variables: Variables,
+    /// The worst of its keys.
+    pub protection: Protection,
+    /// `EXT-X-TARGETDURATION`
+    pub target: Option<Duration>,
+    /// `PART-TARGET`
+    pub part_target: Option<Duration>,
+    /// Whether it stays as it is: it says so, or is a multivariant one.
+    pub ended: bool,
+    /// Whether its server holds reloads that ask for what is not there yet;
+    /// also where that is not handed on.
+    pub can_block: bool,
 }
 
 /// Puts a link from `linker` in the place of every URI.
 pub fn rewrite(body: &[u8], context: &Context<'_>, linker: &mut dyn Linker) -> Rewritten {
     let text = normalise(body);
     let (kind, defined) = scan(&text, context);
+    let (travelling, heavy) = defined.within(context.limits.variables);
     let mut rewriter = Rewriter {
         context,
         kind,
         linker,
-        defined: &defined,
+        travelling: &travelling,
         host: HostName::of(context.base),
         so_far: Variables::default(),
         budget: budget(&context.limits),
@@ -58,10 +74,18 @@ pub fn rewrite(body: &[u8], context: &Context<'_>, linker: &mut dyn Linker) -> R
         out: Vec::with_capacity(text.len() * 2),
         links: 0,
         problems: Problems::default(),
+        facts: Facts::default(),
     };
+    for _ in 0..heavy {
+        rewriter.problems.add(Problem::HeavyVariables);
+    }
     for (i, line) in lines(&text).enumerate() {
-        if i >= context.limits.lines || rewriter.out.len() > context.limits.output {
+        if i >= context.limits.lines {
             rewriter.problems.add(Problem::Truncated);
+            break;
+        }
+        if rewriter.out.len() as u64 > context.limits.output {
+            rewriter.problems.add(Problem::Overflow);
             break;
         }
         rewriter.line(line);
@@ -70,6 +94,7 @@ pub fn rewrite(body: &[u8], context: &Context<'_>, linker: &mut dyn Linker) -> R
         out,
         links,
         problems,
+        facts,
         ..
     } = rewriter;
     Rewritten {
@@ -78,6 +103,11 @@ pub fn rewrite(body: &[u8], context: &Context<'_>, linker: &mut dyn Linker) -> R
         links,
         problems,
         variables: defined,
+        protection: facts.protection,
+        target: facts.target,
+        part_target: facts.part_target,
+        ended: facts.ended || kind == Kind::Multivariant,
+        can_block: facts.can_block,
     }
 }
 
@@ -85,7 +115,7 @@ struct Rewriter<'a> {
     context: &'a Context<'a>,
     kind: Kind,
     linker: &'a mut dyn Linker,
-    defined: &'a Variables,
+    travelling: &'a Variables,
     host: HostName,
     /// What is defined above the line.
     so_far: Variables,
@@ -97,6 +127,7 @@ struct Rewriter<'a> {
     out: Vec<u8>,
     links: usize,
     problems: Problems,
+    facts: Facts,
 }
 
 /// What stands in a URI's place.
@@ -111,14 +142,9 @@ enum Stands {
 impl Rewriter<'_> {
     fn line(&mut self, line: Line<'_>) {
         let token = line.token();
-        if line.text.len() > self.context.limits.line {
+        if line.text.len() as u64 > self.context.limits.line {
             self.problems.add(Problem::LongLine);
-            if matches!(token, Token::Uri(_)) {
-                let kind = self.next_kind().0;
-                self.range = None;
-                self.unusable_line(kind, line.ending);
-            }
-            return;
+            return self.long_line(&token, line.ending);
         }
         match token {
             Token::Blank | Token::Comment => {
@@ -133,6 +159,31 @@ impl Rewriter<'_> {
             }
             Token::Tag(tag) => self.tag(line, &tag),
             Token::Uri(uri) => self.uri(line, uri),
+        }
+    }
+
+    /// What is too long is dropped. Only what tells what follows it leaves a mark:
+    /// without its key, a segment would look clear.
+    fn long_line(&mut self, token: &Token<'_>, ending: &[u8]) {
+        match token {
+            Token::Uri(_) => {
+                let kind = self.next_kind().0;
+                self.range = None;
+                self.unusable_line(kind, ending);
+            }
+            Token::Tag(tag) if tag.is("EXT-X-KEY") || tag.is("EXT-X-MAP") => {
+                self.facts.read(tag);
+                self.out.push(b'#');
+                self.out.extend_from_slice(tag.name);
+                let method = match tag.is("EXT-X-KEY") {
+                    true => "METHOD=AES-128,",
+                    false => "",
+                };
+                let value = format!(":{method}URI=\"{UNUSABLE}\"");
+                self.out.extend_from_slice(value.as_bytes());
+                self.out.extend_from_slice(ending);
+            }
+            _ => {}
         }
     }
 
@@ -200,6 +251,10 @@ impl Rewriter<'_> {
             value: &value,
             ..*tag
         };
+        self.facts.read(&tag);
+        if !self.context.directives && tag.is("EXT-X-SERVER-CONTROL") {
+            return self.server_control(line, &tag);
+        }
         if tag.is("EXT-X-STREAM-INF") {
             self.pending = Some((ChildKind::Variant, value.to_vec()));
         } else if tag.is("EXT-X-BYTERANGE") {
@@ -211,6 +266,14 @@ impl Rewriter<'_> {
             self.out.extend_from_slice(line.ending);
         } else {
             self.out.truncate(start);
+        }
+    }
+
+    fn server_control(&mut self, line: Line<'_>, tag: &Tag<'_>) {
+        if let Some(value) = without_directives(tag.value) {
+            self.keep(&line.text[..tag.value_at]);
+            self.keep(&value);
+            self.out.extend_from_slice(line.ending);
         }
     }
 
@@ -291,7 +354,9 @@ impl Rewriter<'_> {
             rendition,
             range,
             tag,
-            variables: self.defined,
+            variables: self.travelling,
+            encrypted: self.facts.encrypted,
+            mapped: self.facts.mapped,
         };
         match self.linker.link(&child) {
             Some(link) if fits(&link) => {

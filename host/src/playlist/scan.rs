@@ -15,6 +15,9 @@ pub struct Context<'a> {
     pub parent: &'a Variables,
     /// What bounds it.
     pub limits: Limits,
+    /// Whether what a player asks of it (reloads that are held, delta updates)
+    /// reaches the server that made it. If not, it doesn't offer them.
+    pub directives: bool,
 }
 
 /// What kind of playlist it is.
@@ -33,7 +36,7 @@ pub(super) fn scan(text: &[u8], context: &Context<'_>) -> (Kind, Variables) {
     let mut budget = budget(&context.limits);
     let (mut playlists, mut media) = (false, false);
     for line in lines(text).take(context.limits.lines) {
-        if line.text.len() > context.limits.line {
+        if line.text.len() as u64 > context.limits.line {
             continue;
         }
         let Token::Tag(tag) = line.token() else {
@@ -62,6 +65,6 @@ pub(super) fn scan(text: &[u8], context: &Context<'_>) -> (Kind, Variables) {
 pub(super) fn budget(limits: &Limits) -> Budget {
     Budget {
         one: limits.line,
-        all: limits.expansion,
+        all: limits.output / 2,
     }
 }

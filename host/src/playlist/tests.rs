@@ -7,12 +7,30 @@ use super::*;
 
 mod cases;
 mod corpus;
+mod facts;
 mod keys;
 mod media;
 mod oddities;
 mod properties;
 
+/// Small enough to be reached in a moment.
+const LIMITS: Limits = Limits {
+    lines: 20_000,
+    line: 16 << 10,
+    output: 16 << 20,
+    variables: 4 << 10,
+};
+
 const BASE: &str = "http://up.test/a/b/pl.m3u8?tok=T%2F1";
+
+fn context<'a>(base: &'a Url, parent: &'a Variables) -> Context<'a> {
+    Context {
+        base,
+        parent,
+        limits: LIMITS,
+        directives: true,
+    }
+}
 
 /// Rewrites with links that show what they are: `KIND!URL`.
 fn shown(body: &[u8]) -> Rewritten {
@@ -21,11 +39,7 @@ fn shown(body: &[u8]) -> Rewritten {
 
 fn shown_with(body: &[u8], parent: &Variables) -> Rewritten {
     let base = Url::parse(BASE).unwrap();
-    let context = Context {
-        base: &base,
-        parent,
-        limits: Limits::STANDARD,
-    };
+    let context = context(&base, parent);
     let mut link = |child: &Child<'_>| {
         let kind = format!("{:?}", child.kind).replace(['(', ')'], "");
         Some(format!("{kind}!{}", child.url))

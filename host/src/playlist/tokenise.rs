@@ -123,6 +123,11 @@ impl<'a> Attributes<'a> {
         Self { value, at: 0 }
     }
 
+    /// Where in the tag's value the next one begins.
+    pub(super) fn position(&self) -> usize {
+        self.at
+    }
+
     /// The value of the first attribute of that name, which is in capitals.
     pub fn get(&self, name: &str) -> Option<&'a [u8]> {
         let found = self.clone().find(|a| a.is(name))?;

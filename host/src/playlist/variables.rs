@@ -18,8 +18,8 @@ pub struct Variables(BTreeMap<String, String>);
 /// How much filling in may still make.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Budget {
-    pub(super) one: usize,
-    pub(super) all: usize,
+    pub(super) one: u64,
+    pub(super) all: u64,
 }
 
 /// A reference has no value, or too long a one.
@@ -49,6 +49,24 @@ impl Variables {
             self.0.insert(name.to_owned(), value.to_owned());
         }
         good
+    }
+
+    /// As many of them, in the order of their names, as fit into `most` bytes;
+    /// and how many do not.
+    pub(super) fn within(&self, most: u64) -> (Self, u32) {
+        let mut left = most;
+        let mut lost = 0;
+        let mut kept = BTreeMap::new();
+        for (name, value) in &self.0 {
+            match left.checked_sub((name.len() + value.len()) as u64) {
+                Some(rest) => {
+                    left = rest;
+                    kept.insert(name.clone(), value.clone());
+                }
+                None => lost += 1,
+            }
+        }
+        (Self(kept), lost)
     }
 
     /// Does what an `EXT-X-DEFINE` says; `false` if that is nothing.
@@ -112,10 +130,13 @@ impl Variables {
             // Names are ASCII.
             let name = std::str::from_utf8(&inner[..length]).map_err(|_| Undefined)?;
             let value = self.get(name).ok_or(Undefined)?;
-            budget.all = budget.all.checked_sub(value.len()).ok_or(Undefined)?;
+            budget.all = budget
+                .all
+                .checked_sub(value.len() as u64)
+                .ok_or(Undefined)?;
             out.extend_from_slice(&rest[..start]);
             out.extend_from_slice(value.as_bytes());
-            if out.len() > budget.one {
+            if out.len() as u64 > budget.one {
                 return Err(Undefined);
             }
             rest = &inner[length + 1..];

@@ -29,6 +29,7 @@ use crate::clock::Clock;
 use crate::config;
 use crate::metrics::Metrics;
 use crate::net::{Egress, Profile};
+use crate::playlist::Limits;
 
 /// Streams whose renditions are remembered; the others learn them again.
 const MAX_STREAMS: u64 = 4096;
@@ -128,6 +129,16 @@ impl Proxy {
     /// multivariant playlist.
     pub(crate) async fn find(&self, entry: &Entry, rendition: &str) -> Result<Url, Failure> {
         playlist::learn(self, entry, rendition).await
+    }
+
+    fn playlist_limits(&self) -> Limits {
+        let relay = &self.0.config;
+        Limits {
+            lines: relay.playlist_lines,
+            line: relay.playlist_line.as_u64(),
+            output: relay.playlist_output.as_u64(),
+            variables: relay.variables.as_u64(),
+        }
     }
 
     fn upstream_of(&self, entry: &Entry) -> Upstream {

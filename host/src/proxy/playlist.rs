@@ -21,7 +21,7 @@ use crate::answer::Failure;
 use crate::catalog::Entry;
 use crate::net;
 use crate::playlist::{
-    self, Child, ChildKind, Context, HintKind, Limits, Linker, Problem, Rewritten, Variables,
+    self, Child, ChildKind, Context, HintKind, Linker, Problem, Rewritten, Variables,
 };
 
 const CONTENT: HeaderValue = HeaderValue::from_static("application/vnd.apple.mpegurl");
@@ -148,7 +148,8 @@ pub(super) async fn learn(proxy: &Proxy, entry: &Entry, rendition: &str) -> Resu
     let context = Context {
         base: &base,
         parent: &parent,
-        limits: Limits::STANDARD,
+        limits: proxy.playlist_limits(),
+        directives: false,
     };
     let offered = playlist::multivariant(&body, &context);
     let named = offered.into_iter().flat_map(|offered| offered.playlists);
@@ -253,6 +254,8 @@ fn rewrite(
     parent: &Variables,
     renditions: Option<&mut HashMap<String, Url>>,
 ) -> Rewritten {
+    // The entry takes no directives, but a rendition's and a resource's link do.
+    let directives = renditions.is_none();
     let mut linker = StreamLinker {
         proxy,
         stream: &upstream.stream,
@@ -262,9 +265,23 @@ fn rewrite(
     let context = Context {
         base,
         parent,
-        limits: Limits::STANDARD,
+        limits: proxy.playlist_limits(),
+        directives,
     };
     let rewritten = playlist::rewrite(body, &context, &mut linker);
+    let hit = |problem| rewritten.problems.count(problem) > 0;
+    if hit(Problem::Truncated) {
+        proxy.0.metrics.limit("relay.playlist_lines");
+    }
+    if hit(Problem::Overflow) {
+        proxy.0.metrics.limit("relay.playlist_output");
+    }
+    if hit(Problem::LongLine) {
+        proxy.0.metrics.limit("relay.playlist_line");
+    }
+    if hit(Problem::HeavyVariables) {
+        proxy.0.metrics.limit("relay.variables");
+    }
     if !rewritten.problems.is_empty() {
         proxy.0.metrics.limit("relay.playlist_problems");
         for (problem, count) in rewritten.problems.iter() {
@@ -281,7 +298,8 @@ fn rewrite(
 
 fn answer(rewritten: Rewritten) -> Result<Response, Failure> {
     // Half a playlist would look like a whole one.
-    if rewritten.problems.count(Problem::Truncated) > 0 {
+    let cut = [Problem::Truncated, Problem::Overflow];
+    if cut.iter().any(|cut| rewritten.problems.count(*cut) > 0) {
         return Err(Failure::new(
             StatusCode::BAD_GATEWAY,
             "upstream_too_large",

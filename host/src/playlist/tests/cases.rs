@@ -277,11 +277,7 @@ fn variables_of_the_parent_are_there_when_imported() {
     let body = b"#EXT-X-STREAM-INF:BANDWIDTH=1\nv\n#EXT-X-DEFINE:NAME=\"t\",VALUE=\"T2\"\n";
     let mut seen = Vec::new();
     let none = Variables::default();
-    let context = Context {
-        base: &base,
-        parent: &none,
-        limits: Limits::STANDARD,
-    };
+    let context = context(&base, &none);
     let whole = rewrite(body, &context, &mut |child: &Child<'_>| {
         seen.push(child.variables.get("t").map(str::to_owned));
         Some("x".to_owned())
@@ -310,11 +306,7 @@ fn definitions_that_define_nothing() {
 fn byte_ranges_reach_the_linker() {
     let base = Url::parse(BASE).unwrap();
     let none = Variables::default();
-    let context = Context {
-        base: &base,
-        parent: &none,
-        limits: Limits::STANDARD,
-    };
+    let context = context(&base, &none);
     let body = b"#EXT-X-MAP:URI=\"i\",BYTERANGE=\"5@0\"\n#EXTINF:1,\n#EXT-X-BYTERANGE:7\ns\n#EXTINF:1,\nt\n\
         #EXT-X-PART:URI=\"p\",BYTERANGE=\"3@9\"\n#EXT-X-PRELOAD-HINT:TYPE=PART,URI=\"p\",BYTERANGE-START=12,BYTERANGE-LENGTH=4\n";
     let mut ranges = Vec::new();

@@ -50,11 +50,7 @@ fn playlists_in_the_wild() {
     }
     let base = Url::parse("http://upstream.test/a/b/pl.m3u8?x=1").unwrap();
     let none = Variables::default();
-    let context = Context {
-        base: &base,
-        parent: &none,
-        limits: Limits::STANDARD,
-    };
+    let context = context(&base, &none);
     let mut links = 0;
     for path in &paths {
         let body = fs::read(path).unwrap();

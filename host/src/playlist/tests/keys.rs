@@ -5,11 +5,7 @@ use super::*;
 fn keys(body: &str, base: &str) -> Vec<String> {
     let base = Url::parse(base).unwrap();
     let none = Variables::default();
-    let context = Context {
-        base: &base,
-        parent: &none,
-        limits: Limits::STANDARD,
-    };
+    let context = context(&base, &none);
     let mut keys = Vec::new();
     rewrite(body.as_bytes(), &context, &mut |child: &Child<'_>| {
         keys.extend(child.rendition.map(ToString::to_string));

@@ -7,22 +7,14 @@ use super::*;
 fn state(body: &str) -> MediaState {
     let base = Url::parse(BASE).unwrap();
     let none = Variables::default();
-    let context = Context {
-        base: &base,
-        parent: &none,
-        limits: Limits::STANDARD,
-    };
+    let context = context(&base, &none);
     media_state(body.as_bytes(), &context)
 }
 
 fn master(body: &str) -> Option<Multivariant> {
     let base = Url::parse(BASE).unwrap();
     let none = Variables::default();
-    let context = Context {
-        base: &base,
-        parent: &none,
-        limits: Limits::STANDARD,
-    };
+    let context = context(&base, &none);
     multivariant(body.as_bytes(), &context)
 }
 

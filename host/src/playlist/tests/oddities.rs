@@ -76,11 +76,7 @@ fn a_uri_that_has_no_link_leaves_nothing_of_itself() {
 fn a_linker_may_refuse() {
     let base = Url::parse(BASE).unwrap();
     let none = Variables::default();
-    let context = Context {
-        base: &base,
-        parent: &none,
-        limits: Limits::STANDARD,
-    };
+    let context = context(&base, &none);
     let body = b"#EXT-X-PRELOAD-HINT:TYPE=PART,URI=\"p\"\n#EXT-X-KEY:METHOD=AES-128,URI=\"k\"\n";
     let refused = rewrite(body, &context, &mut |_: &Child<'_>| None);
     assert_eq!(text(&refused), "#EXT-X-KEY:METHOD=AES-128,URI=\"data:,\"\n");
@@ -94,11 +90,7 @@ fn a_linker_may_refuse() {
 fn a_link_that_would_break_its_line_is_a_bug() {
     let base = Url::parse(BASE).unwrap();
     let none = Variables::default();
-    let context = Context {
-        base: &base,
-        parent: &none,
-        limits: Limits::STANDARD,
-    };
+    let context = context(&base, &none);
     rewrite(b"s.ts", &context, &mut |_: &Child<'_>| {
         Some("a\"b".to_owned())
     });
@@ -204,16 +196,17 @@ fn grammar_that_is_broken() {
 
 #[test]
 fn limits_are_counted_and_nothing_slips_through_them() {
-    let long = "x".repeat(Limits::STANDARD.line);
+    let long = "x".repeat(LIMITS.line as usize);
     let fits = shown(format!("#EXTINF:1,\n{long}\n").as_bytes());
     assert!(fits.problems.is_empty());
     let rewritten = check(
         &format!("#EXTINF:1,\n{long}x\n#{long}\n#EXT-X-KEY:URI=\"{long}\"\n#EXTINF:2,\ns\n"),
-        "#EXTINF:1,\n#EXT-X-GAP\ndata:,\n#EXTINF:2,\nSegment!http://up.test/a/b/s\n",
+        "#EXTINF:1,\n#EXT-X-GAP\ndata:,\n#EXT-X-KEY:METHOD=AES-128,URI=\"data:,\"\n\
+         #EXTINF:2,\nSegment!http://up.test/a/b/s\n",
     );
     assert_eq!(rewritten.problems.count(Problem::LongLine), 3);
 
-    let full = "#\n".repeat(Limits::STANDARD.lines);
+    let full = "#\n".repeat(LIMITS.lines);
     assert!(shown(full.as_bytes()).problems.is_empty());
     let over = shown(format!("{full}http://o.test/\n").as_bytes());
     assert_eq!(over.problems.count(Problem::Truncated), 1);
