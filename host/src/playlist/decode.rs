@@ -1,18 +1,28 @@
-//! The bytes of a playlist as lines of (mostly) UTF-8: no byte order mark, no
-//! UTF-16, no bare carriage returns. All else stays; invalid UTF-8 too.
+//! The bytes of a playlist as lines of text: uncompressed, no byte order mark, no
+//! UTF-16, no bare carriage returns. All else stays; also what is not UTF-8, which
+//! the rewriter takes as Latin-1 where it writes it.
 
 use std::borrow::Cow;
 
 const UTF8_BOM: &[u8] = b"\xef\xbb\xbf";
 const MAGIC: &[u8] = b"#EXTM3U";
 
-/// Drops a byte order mark, turns UTF-16 that has one into UTF-8, and a carriage
-/// return that no line feed follows into a line feed.
+/// How wide a character is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Width {
+    One,
+    TwoLittle,
+    TwoBig,
+}
+
+/// Drops a byte order mark, turns UTF-16 into UTF-8, and a carriage return that no
+/// line feed follows into a line feed.
 pub fn normalise(body: &[u8]) -> Cow<'_, [u8]> {
-    let body = match body {
-        [0xff, 0xfe, rest @ ..] => Cow::Owned(from_utf16(rest, u16::from_le_bytes)),
-        [0xfe, 0xff, rest @ ..] => Cow::Owned(from_utf16(rest, u16::from_be_bytes)),
-        _ => Cow::Borrowed(body.strip_prefix(UTF8_BOM).unwrap_or(body)),
+    let (width, body) = unmarked(body);
+    let body = match width {
+        Width::One => Cow::Borrowed(body),
+        Width::TwoLittle => Cow::Owned(from_utf16(body, u16::from_le_bytes)),
+        Width::TwoBig => Cow::Owned(from_utf16(body, u16::from_be_bytes)),
     };
     let bare = |i: usize| body[i] == b'\r' && body.get(i + 1) != Some(&b'\n');
     if (0..body.len()).any(bare) {
@@ -23,10 +33,44 @@ pub fn normalise(body: &[u8]) -> Cow<'_, [u8]> {
 }
 
 /// Whether these first bytes of a body are a playlist's, whatever it is called.
-/// Sixty-four bytes are enough for all but those that begin with much blank.
+/// Sixty-four bytes are enough for all but those that begin with much blank. What
+/// is compressed must be decoded first.
 pub fn is_playlist(start: &[u8]) -> bool {
-    let start = normalise(start);
-    start.trim_ascii_start().starts_with(MAGIC)
+    let (width, start) = unmarked(start);
+    match width {
+        Width::One => start.trim_ascii_start().starts_with(MAGIC),
+        Width::TwoLittle => wide_magic(start, 0),
+        Width::TwoBig => wide_magic(start, 1),
+    }
+}
+
+/// A text as UTF-8: what is not is Latin-1, where every byte is a character.
+pub(super) fn as_utf8(text: &[u8]) -> Cow<'_, str> {
+    match std::str::from_utf8(text) {
+        Ok(text) => Cow::Borrowed(text),
+        Err(_) => Cow::Owned(text.iter().map(|b| char::from(*b)).collect()),
+    }
+}
+
+/// The width of a body's characters, and what follows its byte order mark. UTF-16
+/// without one shows by its first tag.
+fn unmarked(body: &[u8]) -> (Width, &[u8]) {
+    match body {
+        [0xff, 0xfe, rest @ ..] => (Width::TwoLittle, rest),
+        [0xfe, 0xff, rest @ ..] => (Width::TwoBig, rest),
+        [b'#', 0, b'E', 0, ..] => (Width::TwoLittle, body),
+        [0, b'#', 0, b'E', ..] => (Width::TwoBig, body),
+        _ => (Width::One, body.strip_prefix(UTF8_BOM).unwrap_or(body)),
+    }
+}
+
+/// `low` is where in each pair the character stands; the other byte is zero.
+fn wide_magic(start: &[u8], low: usize) -> bool {
+    let mut units = start
+        .chunks_exact(2)
+        .map(|pair| (pair[1 - low] == 0).then_some(pair[low]))
+        .skip_while(|unit| unit.is_some_and(|b| b.is_ascii_whitespace()));
+    MAGIC.iter().all(|b| units.next() == Some(Some(*b)))
 }
 
 /// An odd byte at the end is dropped; half a surrogate pair is replaced.

@@ -14,6 +14,7 @@
 
 mod child;
 mod decode;
+mod decompress;
 mod facts;
 mod inspect;
 mod multivariant;
@@ -31,6 +32,7 @@ mod variables;
 
 pub use child::{ByteRange, Child, ChildKind, HintKind, Linker, MediaKind};
 pub use decode::{is_playlist, normalise};
+pub use decompress::{DecodeError, Encoding, decompress, encoding_of};
 pub use inspect::{MediaState, Newest, media_state};
 pub use multivariant::{Multivariant, Named, Variant, multivariant};
 pub use problem::{Limits, Problem, Problems};

@@ -10,7 +10,7 @@ use std::borrow::Cow;
 use std::time::Duration;
 
 use super::child::{ByteRange, Child, ChildKind, HintKind, Linker};
-use super::decode::normalise;
+use super::decode::{as_utf8, normalise};
 use super::facts::{Facts, without_directives};
 use super::problem::{Problem, Problems};
 use super::protection::Protection;
@@ -75,7 +75,9 @@ pub fn rewrite(body: &[u8], context: &Context<'_>, linker: &mut dyn Linker) -> R
         links: 0,
         problems: Problems::default(),
         facts: Facts::default(),
+        latin1: false,
     };
+    let utf8 = std::str::from_utf8(&text).is_ok();
     for _ in 0..heavy {
         rewriter.problems.add(Problem::HeavyVariables);
     }
@@ -88,6 +90,7 @@ pub fn rewrite(body: &[u8], context: &Context<'_>, linker: &mut dyn Linker) -> R
             rewriter.problems.add(Problem::Overflow);
             break;
         }
+        rewriter.latin1 = !utf8 && std::str::from_utf8(line.text).is_err();
         rewriter.line(line);
     }
     let Rewriter {
@@ -128,6 +131,8 @@ struct Rewriter<'a> {
     links: usize,
     problems: Problems,
     facts: Facts,
+    /// Whether the line is not UTF-8.
+    latin1: bool,
 }
 
 /// What stands in a URI's place.
@@ -174,7 +179,7 @@ impl Rewriter<'_> {
             Token::Tag(tag) if tag.is("EXT-X-KEY") || tag.is("EXT-X-MAP") => {
                 self.facts.read(tag);
                 self.out.push(b'#');
-                self.out.extend_from_slice(tag.name);
+                self.put(tag.name);
                 let method = match tag.is("EXT-X-KEY") {
                     true => "METHOD=AES-128,",
                     false => "",
@@ -200,7 +205,7 @@ impl Rewriter<'_> {
         };
         match stands {
             Stands::Link(link) => self.out.extend_from_slice(link.as_bytes()),
-            Stands::Itself => self.out.extend_from_slice(line.text),
+            Stands::Itself => self.put(line.text),
             Stands::Nothing => return self.unusable_line(kind, line.ending),
         }
         self.out.extend_from_slice(line.ending);
@@ -322,7 +327,7 @@ impl Rewriter<'_> {
             };
             match stands {
                 Stands::Link(link) => self.out.extend_from_slice(link.as_bytes()),
-                Stands::Itself => self.out.extend_from_slice(attribute.value),
+                Stands::Itself => self.put(attribute.value),
                 Stands::Nothing if kind.is_optional() => return false,
                 Stands::Nothing => self.out.extend_from_slice(UNUSABLE.as_bytes()),
             }
@@ -372,7 +377,15 @@ impl Rewriter<'_> {
 
     fn keep(&mut self, text: &[u8]) {
         let text = scrub(text, &self.host, &mut self.problems);
-        self.out.extend_from_slice(&text);
+        self.put(&text);
+    }
+
+    fn put(&mut self, text: &[u8]) {
+        if self.latin1 {
+            self.out.extend_from_slice(as_utf8(text).as_bytes());
+        } else {
+            self.out.extend_from_slice(text);
+        }
     }
 }
 
@@ -394,7 +407,7 @@ fn bare_url(tag: &Tag<'_>) -> Option<ChildKind> {
 
 /// Whether a link can stand wherever a URI can. One that can't is a mistake of
 /// the linker's, and taken as none.
-fn fits(link: &str) -> bool {
+pub(super) fn fits(link: &str) -> bool {
     let fits = !link.is_empty()
         && link
             .bytes()

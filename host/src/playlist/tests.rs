@@ -7,6 +7,7 @@ use super::*;
 
 mod cases;
 mod corpus;
+mod decompress;
 mod facts;
 mod keys;
 mod media;

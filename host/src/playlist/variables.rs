@@ -7,6 +7,7 @@ use std::collections::BTreeMap;
 
 use url::Url;
 
+use super::decode::as_utf8;
 use super::tokenise::Tag;
 
 /// What a playlist has defined. It travels in links to its children, which may
@@ -85,7 +86,7 @@ impl Variables {
             let Ok(value) = self.fill(value.value, budget) else {
                 return false;
             };
-            return self.insert(&name, &String::from_utf8_lossy(&value));
+            return self.insert(&name, &as_utf8(&value));
         }
         if let Some(name) = attributes.text("IMPORT") {
             return match parent.get(&name) {
