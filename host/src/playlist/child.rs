@@ -177,6 +177,15 @@ impl ChildKind {
         }
     }
 
+    /// Whether it is text that names other resources, and so must be rewritten.
+    pub(super) fn names_others(self) -> bool {
+        self.is_rendition()
+            || matches!(
+                self,
+                Self::AssetPlaylist | Self::AssetList | Self::Steering | Self::RenditionReport
+            )
+    }
+
     /// Whether its tag may say which part of the resource is meant.
     pub(super) fn has_range(self) -> bool {
         matches!(self, Self::Part | Self::Hint(_) | Self::Init)

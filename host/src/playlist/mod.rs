@@ -12,11 +12,13 @@
 //! Bounds: [`Limits`]. One pass over the lines after a scan for variables, time
 //! linear in the input; output at most `Limits::output` and one line.
 
+mod assets;
 mod child;
 mod decode;
 mod decompress;
 mod facts;
 mod inspect;
+mod json;
 mod multivariant;
 mod problem;
 mod protection;
@@ -25,20 +27,24 @@ mod resolve;
 mod rewrite;
 mod scan;
 mod scrub;
+mod steering;
 #[cfg(test)]
 mod tests;
 mod tokenise;
 mod variables;
 
+pub use assets::asset_list;
 pub use child::{ByteRange, Child, ChildKind, HintKind, Linker, MediaKind};
 pub use decode::{is_playlist, normalise};
 pub use decompress::{DecodeError, Encoding, decompress, encoding_of};
 pub use inspect::{MediaState, Newest, media_state};
+pub use json::{BadJson, RewrittenJson};
 pub use multivariant::{Multivariant, Named, Variant, multivariant};
 pub use problem::{Limits, Problem, Problems};
 pub use protection::Protection;
 pub use rendition::{BadRenditionKey, RenditionKey};
 pub use rewrite::{Rewritten, UNUSABLE, rewrite};
 pub use scan::{Context, Kind};
+pub use steering::steering;
 pub use tokenise::{Attribute, Attributes, Line, Tag, Token, lines};
 pub use variables::Variables;

@@ -44,6 +44,12 @@ pub struct Named {
     pub name: Option<String>,
     /// `GROUP-ID`
     pub group: Option<String>,
+    /// The groups of renditions that a variant uses.
+    pub groups: Vec<(MediaKind, String)>,
+    /// `PATHWAY-ID`: the CDN that a variant is on, `.` where it says nothing.
+    pub pathway: String,
+    /// `STABLE-VARIANT-ID` or `STABLE-RENDITION-ID`
+    pub stable_id: Option<String>,
 }
 
 /// One quality of the whole stream.
@@ -87,7 +93,7 @@ pub fn multivariant(body: &[u8], context: &Context<'_>) -> Option<Multivariant> 
         Some("-".to_owned())
     };
     let rewritten = rewrite(body, context, &mut collect);
-    (rewritten.kind == Kind::Multivariant).then(|| Multivariant {
+    (rewritten.kind == Kind::Multivariant).then_some(Multivariant {
         variants,
         playlists,
         protection: rewritten.protection,
@@ -122,6 +128,15 @@ impl Named {
                 .text(name)
                 .filter(|text| rendition && !text.is_empty())
         };
+        let groups = [
+            ("AUDIO", MediaKind::Audio),
+            ("VIDEO", MediaKind::Video),
+            ("SUBTITLES", MediaKind::Subtitles),
+        ];
+        let groups = groups
+            .into_iter()
+            .filter(|_| child.kind == ChildKind::Variant)
+            .filter_map(|(name, kind)| Some((kind, attributes.text(name)?)));
         Self {
             key,
             kind: child.kind,
@@ -129,6 +144,16 @@ impl Named {
             language: text("LANGUAGE"),
             name: text("NAME"),
             group: text("GROUP-ID"),
+            groups: groups.collect(),
+            pathway: attributes
+                .text("PATHWAY-ID")
+                .unwrap_or_else(|| ".".to_owned()),
+            stable_id: attributes
+                .text(match rendition {
+                    true => "STABLE-RENDITION-ID",
+                    false => "STABLE-VARIANT-ID",
+                })
+                .filter(|id| !id.is_empty()),
         }
     }
 

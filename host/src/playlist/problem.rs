@@ -40,6 +40,11 @@ pub enum Problem {
     Unresolvable,
     /// A URI with a host, but of another scheme than http and https.
     ForeignScheme,
+    /// A playlist or JSON within the URI (`data:`), where it can't be rewritten.
+    Inline,
+    /// A pathway that players would make from another, and that can't be made from
+    /// links: see [`super::steering`].
+    LostClone,
     /// A URI that the linker makes no link for.
     Refused,
     /// A URL or the upstream's name in a place that is no URI: taken out.
@@ -54,7 +59,7 @@ pub struct Problems([u32; Problem::ALL.len()]);
 
 impl Problem {
     /// All of them.
-    pub const ALL: [Self; 12] = [
+    pub const ALL: [Self; 14] = [
         Self::LongLine,
         Self::Truncated,
         Self::Overflow,
@@ -65,6 +70,8 @@ impl Problem {
         Self::HeavyVariables,
         Self::Unresolvable,
         Self::ForeignScheme,
+        Self::Inline,
+        Self::LostClone,
         Self::Refused,
         Self::Scrubbed,
     ];
@@ -82,6 +89,8 @@ impl Problem {
             Self::HeavyVariables => "heavy_variables",
             Self::Unresolvable => "unresolvable",
             Self::ForeignScheme => "foreign_scheme",
+            Self::Inline => "inline",
+            Self::LostClone => "lost_clone",
             Self::Refused => "refused",
             Self::Scrubbed => "scrubbed",
         }

@@ -28,6 +28,9 @@ pub(super) fn resolve(base: &Url, kind: ChildKind, uri: &[u8]) -> Meaning {
         && !scheme.eq_ignore_ascii_case(b"http")
         && !scheme.eq_ignore_ascii_case(b"https")
     {
+        if scheme.eq_ignore_ascii_case(b"data") && kind.names_others() {
+            return Meaning::Bad(Problem::Inline);
+        }
         // Also one inside another, as in `blob:http://…`; in `data:`, it is data.
         let names_host =
             !scheme.eq_ignore_ascii_case(b"data") && rest.windows(2).any(|pair| pair == b"//");

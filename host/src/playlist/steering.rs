@@ -1,0 +1,254 @@
+//! Content steering: which pathway (CDN) a player should take, and pathways made
+//! from others by exchanging hosts.
+//!
+//! A player can't exchange the host of a link. So each clone is made here, from
+//! what the multivariant playlist offers on its base pathway, and handed out as
+//! the links of its single playlists. That needs their stable ids; a clone that
+//! can't be told so is left out.
+
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+use url::{Url, form_urlencoded};
+
+use super::child::{ChildKind, Linker};
+use super::json::{BadJson, Event, RewrittenJson, Walk, Writer, object, quote, string};
+use super::multivariant::Named;
+use super::problem::{Limits, Problem};
+
+/// Pathways made from others. There are as many as CDNs.
+const MOST_CLONES: usize = 16;
+
+#[derive(Deserialize)]
+struct Wanted {
+    #[serde(rename = "BASE-ID")]
+    base: String,
+    #[serde(rename = "ID")]
+    id: String,
+    #[serde(rename = "URI-REPLACEMENT")]
+    replacement: Replacement,
+}
+
+#[derive(Deserialize)]
+struct Replacement {
+    #[serde(rename = "HOST")]
+    host: Option<String>,
+    #[serde(rename = "PARAMS", default)]
+    params: BTreeMap<String, String>,
+    #[serde(rename = "PER-VARIANT-URIS", default)]
+    variants: BTreeMap<String, String>,
+    #[serde(rename = "PER-RENDITION-URIS", default)]
+    renditions: BTreeMap<String, String>,
+}
+
+#[derive(Serialize)]
+struct Told {
+    #[serde(rename = "BASE-ID")]
+    base: String,
+    #[serde(rename = "ID")]
+    id: String,
+    #[serde(rename = "URI-REPLACEMENT")]
+    replacement: Links,
+}
+
+#[derive(Default, Serialize)]
+struct Links {
+    #[serde(
+        rename = "PER-VARIANT-URIS",
+        skip_serializing_if = "BTreeMap::is_empty"
+    )]
+    variants: BTreeMap<String, String>,
+    #[serde(
+        rename = "PER-RENDITION-URIS",
+        skip_serializing_if = "BTreeMap::is_empty"
+    )]
+    renditions: BTreeMap<String, String>,
+}
+
+/// A playlist of a pathway.
+#[derive(Clone)]
+struct Member {
+    kind: ChildKind,
+    stable_id: String,
+    url: Url,
+}
+
+/// Puts links in the place of all URIs. `offered` is what the multivariant playlist
+/// names that this document steers through.
+///
+/// Some players take no relative URI for a clone's playlist: links should be whole
+/// URLs here.
+pub fn steering(
+    body: &[u8],
+    base: &Url,
+    offered: &[Named],
+    limits: &Limits,
+    linker: &mut dyn Linker,
+) -> Result<RewrittenJson, BadJson> {
+    let text = object(body)?;
+    let mut walk = Walk::of(&text);
+    let mut writer = Writer::new(&text, base, limits, linker);
+    while let Some(event) = walk.next()? {
+        match event {
+            Event::Key(_) if walk.is_at(&["PATHWAY-CLONES"]) => {
+                let span = walk.value()?;
+                let clones = clones(&text[span.clone()], offered, &mut writer)?;
+                writer.replace(&span, &clones)?;
+            }
+            Event::Text(span) if walk.is_at(&["RELOAD-URI"]) => {
+                let uri = string(&text[span.clone()]);
+                let url = writer.resolve(ChildKind::Steering, &uri);
+                let link = url.and_then(|url| writer.link(ChildKind::Steering, &url));
+                // Without one, a player asks again where it asked before.
+                let link = link.map_or_else(|| "null".to_owned(), |link| quote(&link));
+                writer.replace(&span, &link)?;
+            }
+            Event::Text(span) | Event::Key(span) => writer.keep(&span)?,
+            Event::Word | Event::Open | Event::Close => {}
+        }
+    }
+    writer.finish()
+}
+
+fn clones(text: &str, offered: &[Named], writer: &mut Writer<'_>) -> Result<String, BadJson> {
+    let listed: Vec<serde_json::Value> = serde_json::from_str(text).unwrap_or_default();
+    let mut pathways: BTreeMap<String, Vec<Member>> = BTreeMap::new();
+    let mut told = Vec::new();
+    let mut length = 0;
+    for (i, clone) in listed.into_iter().enumerate() {
+        let clone = serde_json::from_value(clone)
+            .ok()
+            .filter(|_| i < MOST_CLONES);
+        let made = clone.and_then(|clone: Wanted| {
+            let base = match pathways.get(&clone.base) {
+                Some(cloned) => cloned.clone(),
+                None => members(&clone.base, offered)?,
+            };
+            let (links, members) = made(&clone.replacement, &base, writer)?;
+            Some((clone, links, members))
+        });
+        let Some((clone, replacement, members)) = made else {
+            writer.problems.add(Problem::LostClone);
+            continue;
+        };
+        let links = replacement
+            .variants
+            .values()
+            .chain(replacement.renditions.values());
+        length += links.map(String::len).sum::<usize>();
+        writer.fits(length)?;
+        pathways.insert(clone.id.clone(), members);
+        told.push(Told {
+            base: writer.clean(&clone.base).unwrap_or(clone.base),
+            id: writer.clean(&clone.id).unwrap_or(clone.id),
+            replacement,
+        });
+    }
+    Ok(serde_json::to_string(&told).unwrap_or_else(|_| "[]".to_owned()))
+}
+
+/// The playlists of a pathway: its variants, and the renditions that these use.
+/// `None` if there is none, or one that has no stable id.
+fn members(pathway: &str, offered: &[Named]) -> Option<Vec<Member>> {
+    let on_it = |named: &&Named| named.pathway == pathway;
+    let variants = offered.iter().filter(on_it);
+    let groups: Vec<_> = variants.clone().flat_map(|named| &named.groups).collect();
+    let used = |named: &&Named| match (named.kind, &named.group) {
+        (ChildKind::Rendition(kind), Some(group)) => groups
+            .iter()
+            .any(|(other, name)| *other == kind && name == group),
+        _ => false,
+    };
+    let variants = variants.filter(|named| match named.kind {
+        ChildKind::Variant => true,
+        // Players that know no clones of these keep what there is.
+        ChildKind::IFrame => named.stable_id.is_some(),
+        _ => false,
+    });
+    let all: Option<Vec<_>> = variants
+        .chain(offered.iter().filter(used))
+        .map(|named| {
+            Some(Member {
+                kind: named.kind,
+                stable_id: named.stable_id.clone()?,
+                url: named.url.clone(),
+            })
+        })
+        .collect();
+    all.filter(|all| all.iter().any(|member| member.kind == ChildKind::Variant))
+}
+
+/// A clone's links, and its playlists for clones of it.
+fn made(
+    replacement: &Replacement,
+    base: &[Member],
+    writer: &mut Writer<'_>,
+) -> Option<(Links, Vec<Member>)> {
+    let mut links = Links::default();
+    let mut members = Vec::with_capacity(base.len());
+    for member in base {
+        let (given, put) = match member.kind {
+            ChildKind::Rendition(_) => (&replacement.renditions, &mut links.renditions),
+            _ => (&replacement.variants, &mut links.variants),
+        };
+        let mut url = match (given.get(&member.stable_id), &replacement.host) {
+            (Some(uri), _) => writer.resolve(member.kind, uri)?,
+            (None, Some(host)) => on_host(&member.url, host)?,
+            (None, None) => member.url.clone(),
+        };
+        for (name, value) in &replacement.params {
+            set_param(&mut url, name, value);
+        }
+        let link = writer.link(member.kind, &url)?;
+        // One id for two playlists can't be told.
+        if put
+            .insert(member.stable_id.clone(), link.clone())
+            .is_some_and(|other| other != link)
+        {
+            return None;
+        }
+        members.push(Member {
+            url,
+            ..member.clone()
+        });
+    }
+    Some((links, members))
+}
+
+/// The same URL on another host, which may have a port.
+fn on_host(url: &Url, host: &str) -> Option<Url> {
+    let other = Url::parse(&format!("{}://{host}", url.scheme())).ok()?;
+    let plain = other.path() == "/"
+        && other.query().is_none()
+        && other.fragment().is_none()
+        && other.username().is_empty()
+        && other.password().is_none();
+    let mut url = url.clone();
+    url.set_host(other.host_str().filter(|_| plain)).ok()?;
+    if other.port().is_some() {
+        url.set_port(other.port()).ok()?;
+    }
+    Some(url)
+}
+
+fn set_param(url: &mut Url, name: &str, value: &str) {
+    let is_other = |pair: &&str| {
+        let mut parsed = form_urlencoded::parse(pair.as_bytes());
+        !pair.is_empty() && parsed.next().is_none_or(|(other, _)| other != name)
+    };
+    let kept: Vec<_> = url
+        .query()
+        .unwrap_or_default()
+        .split('&')
+        .filter(is_other)
+        .collect();
+    let set = form_urlencoded::Serializer::new(String::new())
+        .append_pair(name, value)
+        .finish();
+    let query = kept
+        .into_iter()
+        .chain([&*set])
+        .collect::<Vec<_>>()
+        .join("&");
+    url.set_query(Some(&query));
+}
