@@ -6,8 +6,8 @@
 
 use axum::Json;
 use axum::response::{IntoResponse, Response};
-use http::header::{CACHE_CONTROL, RETRY_AFTER};
-use http::{HeaderValue, StatusCode};
+use http::header::{CACHE_CONTROL, CONTENT_RANGE, RETRY_AFTER};
+use http::{HeaderMap, HeaderValue, StatusCode};
 
 use crate::net::FetchError;
 
@@ -21,8 +21,10 @@ pub(crate) struct Failure {
     pub(crate) code: &'static str,
     /// For people.
     pub(crate) message: String,
-    /// When asking again makes sense.
+    /// When asking again makes sense, in seconds.
     pub(crate) retry_after: Option<u64>,
+    /// Of a 416: how long the resource is, in bytes.
+    pub(crate) length: Option<u64>,
 }
 
 impl Failure {
@@ -33,6 +35,7 @@ impl Failure {
             code,
             message: message.into(),
             retry_after: None,
+            length: None,
         }
     }
 
@@ -55,17 +58,33 @@ impl Failure {
     }
 
     /// A status of the upstream that is not a success. What says something to
-    /// a player keeps its meaning; the rest is a bad gateway.
-    pub(crate) fn upstream(status: StatusCode) -> Self {
+    /// a player keeps its meaning, also when to come back; the rest is a bad
+    /// gateway.
+    pub(crate) fn upstream(status: StatusCode, headers: &HeaderMap) -> Self {
         let kept = match status.as_u16() {
-            401 | 403 | 404 | 410 | 416 | 429 | 451 | 503 => status,
+            401 | 403 | 404 | 410 | 416 | 429 | 451 | 500 | 502 | 503 | 504 => status,
             _ => StatusCode::BAD_GATEWAY,
         };
-        Self::new(
-            kept,
-            "upstream_status",
-            format!("the upstream answered {}", status.as_u16()),
-        )
+        let text = |name| headers.get(name).and_then(|value| value.to_str().ok());
+        let total = text(CONTENT_RANGE).and_then(|range| range.strip_prefix("bytes */"));
+        Self {
+            retry_after: text(RETRY_AFTER)
+                .and_then(|seconds| seconds.trim().parse().ok())
+                .filter(|_| matches!(kept.as_u16(), 429 | 503)),
+            length: total
+                .and_then(|total| total.trim().parse().ok())
+                .filter(|_| kept == StatusCode::RANGE_NOT_SATISFIABLE),
+            ..Self::new(
+                kept,
+                "upstream_status",
+                format!("the upstream answered {}", status.as_u16()),
+            )
+        }
+    }
+
+    /// The upstream's answer is none to what was asked.
+    pub(crate) fn upstream_is(code: &'static str, message: &str) -> Self {
+        Self::new(StatusCode::BAD_GATEWAY, code, message)
     }
 }
 
@@ -94,6 +113,10 @@ impl IntoResponse for Failure {
         headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
         if let Some(seconds) = self.retry_after {
             headers.insert(RETRY_AFTER, seconds.into());
+        }
+        if let Some(length) = self.length {
+            let range = HeaderValue::from_str(&format!("bytes */{length}"));
+            headers.insert(CONTENT_RANGE, range.expect("digits"));
         }
         response
     }

@@ -7,7 +7,7 @@
 
 mod answer;
 mod files;
-mod media;
+pub mod media;
 
 pub mod alerts;
 pub mod api;

@@ -25,6 +25,11 @@ struct Fetch {
     outcome: &'static str,
 }
 
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct Served {
+    from: &'static str,
+}
+
 #[derive(Clone, Debug, Hash, PartialEq, Eq, EncodeLabelSet)]
 struct Compile {
     outcome: &'static str,
@@ -50,6 +55,10 @@ struct Inner {
     plugins: Mutex<BTreeMap<String, Plugin>>,
     compiles: Family<Compile, Counter>,
     relayed_bytes: Counter,
+    served: Family<Served, Counter>,
+    disguised: Counter,
+    window_bytes: Gauge,
+    in_flight_bytes: Gauge,
     relays: Gauge,
     generations: Gauge,
 }
@@ -103,6 +112,30 @@ impl Metrics {
             "Bytes handed to viewers",
             relayed_bytes.clone(),
         );
+        let served = Family::default();
+        registry.register(
+            "relay_answers",
+            "Playlists and segments by where they came from: fetched, joined (on their way), window",
+            served.clone(),
+        );
+        let disguised = Counter::default();
+        registry.register(
+            "disguised_segments",
+            "Segments that began with a picture, which was left out",
+            disguised.clone(),
+        );
+        let window_bytes = Gauge::default();
+        registry.register(
+            "window_bytes",
+            "Memory of whole segments that viewers share",
+            window_bytes.clone(),
+        );
+        let in_flight_bytes = Gauge::default();
+        registry.register(
+            "in_flight_bytes",
+            "Memory of segments on their way",
+            in_flight_bytes.clone(),
+        );
         let generations: Gauge = Gauge::default();
         registry.register(
             "plugin_generations",
@@ -119,6 +152,10 @@ impl Metrics {
             plugins: Mutex::default(),
             compiles,
             relayed_bytes,
+            served,
+            disguised,
+            window_bytes,
+            in_flight_bytes,
             relays,
             generations,
         }))
@@ -165,6 +202,32 @@ impl Metrics {
     /// Body bytes handed to a viewer.
     pub fn relayed(&self, bytes: usize) {
         self.0.relayed_bytes.inc_by(bytes as u64);
+    }
+
+    /// Where a playlist or a segment came from: "fetched", "joined", "window".
+    pub fn served(&self, from: &'static str) {
+        self.0.served.get_or_create(&Served { from }).inc();
+    }
+
+    /// How many came from there, for tests.
+    pub fn served_from(&self, from: &'static str) -> u64 {
+        self.0.served.get_or_create(&Served { from }).get()
+    }
+
+    /// A segment began with a picture that is not handed out.
+    pub fn disguised(&self) {
+        self.0.disguised.inc();
+    }
+
+    /// Bytes of the window now.
+    pub fn window(&self, bytes: u64) {
+        let bytes = i64::try_from(bytes).unwrap_or(i64::MAX);
+        self.0.window_bytes.set(bytes);
+    }
+
+    /// Bytes on their way came or went.
+    pub fn in_flight(&self, bytes: i64) {
+        self.0.in_flight_bytes.inc_by(bytes);
     }
 
     /// A relay answer begins; it counts as open until the guard is dropped.

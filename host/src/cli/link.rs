@@ -14,6 +14,7 @@ use crate::clock::Clock;
 use crate::config::Config;
 use crate::metrics::Metrics;
 use crate::net::Net;
+use crate::playlist::Variables;
 use crate::plugins::Hint;
 use crate::proxy::{Kind, Link, Links, Proxy, Route};
 
@@ -43,6 +44,7 @@ pub(super) fn seal(config: &Config, kind: Option<LinkKind>, url: &str) -> Result
         kind,
         url: url.into(),
         expires: links.expiry(Clock::system().now()),
+        variables: Variables::default(),
     };
     let prefix = config
         .server
@@ -93,8 +95,9 @@ pub(super) async fn open(config: &Config, kind: Option<LinkKind>, text: &str) ->
             kind,
             url,
             expires,
+            variables,
         } => json!({
-            "kind": kind, "stream": stream, "url": url,
+            "kind": kind, "stream": stream, "url": url, "variables": variables,
             "expires": jiff::Timestamp::from_second(expires).ok(),
         }),
     };

@@ -286,6 +286,18 @@ pub struct Relay {
     /// Without effect until segments are shared.
     #[serde(deserialize_with = "value::size_or_zero")]
     pub window: ByteSize,
+    #[serde(deserialize_with = "value::duration")]
+    pub idle: Duration,
+    #[serde(deserialize_with = "value::size")]
+    pub in_flight: ByteSize,
+    #[serde(deserialize_with = "value::size")]
+    pub texts: ByteSize,
+    #[serde(deserialize_with = "value::duration")]
+    pub refused: Duration,
+    #[serde(deserialize_with = "value::size")]
+    pub skip: ByteSize,
+    #[serde(deserialize_with = "value::duration")]
+    pub hold: Duration,
     #[serde(deserialize_with = "value::size")]
     pub playlist: ByteSize,
     #[serde(deserialize_with = "value::count")]

@@ -267,9 +267,9 @@ impl Checker {
         // The rest is not read: dropping the response ends the transfer.
         let media = match sniff(&head) {
             Content::Media(_) => true,
-            // Encrypted bytes look like nothing.
-            Content::Unknown => segment.encrypted && !head.is_empty(),
-            Content::Playlist | Content::Markup => false,
+            Content::Playlist => false,
+            // Encrypted bytes look like anything.
+            _ => segment.encrypted && !head.is_empty(),
         };
         if media {
             Ok(())

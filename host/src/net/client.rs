@@ -53,6 +53,8 @@ pub struct Request {
     pub redirects: u8,
     /// Waiting for the first byte of one hop.
     pub first_byte: Duration,
+    /// Waiting for the next piece of the body.
+    pub read: Duration,
 }
 
 /// Makes [`Egress`]es; cheap to clone.
@@ -134,7 +136,6 @@ impl Net {
             .retry(reqwest::retry::never())
             .dns_resolver(resolver.clone())
             .connect_timeout(config.connect_timeout)
-            .read_timeout(config.read_timeout)
             .pool_max_idle_per_host(config.per_origin)
             // HTTP/2 would let one slow viewer of an origin stall the others:
             // they would share a connection and its window.
@@ -197,6 +198,7 @@ impl Egress {
             body: Bytes::new(),
             redirects: u8::try_from(self.shared.config.redirects).unwrap_or(u8::MAX),
             first_byte: self.shared.config.first_byte_timeout,
+            read: self.shared.config.read_timeout,
         }
     }
 
@@ -318,7 +320,7 @@ impl Egress {
         match sent.await {
             Ok(result) => {
                 let (permit, inner) = result?;
-                Ok(Response::open(inner, permit))
+                Ok(Response::open(inner, request.read, permit))
             }
             Err(_) => Err(FetchError::Timeout("net.first_byte_timeout")),
         }

@@ -18,6 +18,7 @@ mod client;
 mod error;
 mod guard;
 mod jar;
+mod patience;
 mod profile;
 mod resolver;
 mod response;

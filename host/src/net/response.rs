@@ -1,12 +1,18 @@
 //! A response as it arrives: its head at once, its body piece by piece.
 
+use std::pin::Pin;
+use std::task::{Context, Poll, ready};
+use std::time::Duration;
+
 use bytes::{Bytes, BytesMut};
 use http::header::{CONTENT_ENCODING, CONTENT_LENGTH};
 use http::{HeaderMap, StatusCode};
+use http_body::Body as _;
 use tokio::sync::OwnedSemaphorePermit;
 use url::Url;
 
 use super::error::FetchError;
+use super::patience::Patience;
 use super::tape::Note;
 
 /// A response whose body has not been read yet.
@@ -25,7 +31,10 @@ pub struct Response {
 #[derive(Debug)]
 enum Body {
     Open {
-        inner: reqwest::Response,
+        inner: reqwest::Body,
+        /// Between two pieces: `net.read_timeout`, unless the request said
+        /// otherwise.
+        patience: Patience,
         /// Its place among `net.per_origin`.
         _permit: OwnedSemaphorePermit,
     },
@@ -36,13 +45,20 @@ enum Body {
 // === impl Response ===
 
 impl Response {
-    pub(super) fn open(inner: reqwest::Response, permit: OwnedSemaphorePermit) -> Self {
+    pub(super) fn open(
+        inner: reqwest::Response,
+        read: Duration,
+        permit: OwnedSemaphorePermit,
+    ) -> Self {
+        let url = inner.url().clone();
+        let (head, inner) = http::Response::<reqwest::Body>::from(inner).into_parts();
         Self {
-            status: inner.status(),
-            headers: inner.headers().clone(),
-            url: inner.url().clone(),
+            status: head.status,
+            headers: head.headers,
+            url,
             body: Body::Open {
                 inner,
+                patience: Patience::new(read),
                 _permit: permit,
             },
             note: None,
@@ -90,24 +106,23 @@ impl Response {
             .is_some_and(|encoding| !encoding.as_bytes().eq_ignore_ascii_case(b"identity"))
     }
 
-    /// The next piece as it arrives; `None` at the end. A body that ends short
-    /// of its promised length is an error, never an end.
+    /// The next piece as it arrives, never empty; `None` at the end. A body that
+    /// ends short of its promised length is an error, never an end.
     pub async fn chunk(&mut self) -> Result<Option<Bytes>, FetchError> {
-        let note = self.note.clone();
-        if let Some(note) = &note {
+        std::future::poll_fn(|cx| self.poll_chunk(cx)).await
+    }
+
+    /// As [`Response::chunk`], for whoever polls by himself; the last one who
+    /// did is woken.
+    pub fn poll_chunk(&mut self, cx: &mut Context<'_>) -> Poll<Result<Option<Bytes>, FetchError>> {
+        if let Some(note) = &self.note {
             note.reading();
         }
-        let piece = match &mut self.body {
-            Body::Open { inner, .. } => inner.chunk().await.map_err(FetchError::from),
-            Body::Replay { left, cut } => match left.take().filter(|bytes| !bytes.is_empty()) {
-                None if *cut => Err(FetchError::Protocol("the recording ends here".into())),
-                bytes => Ok(bytes),
-            },
-        };
-        if let Some(note) = &note {
+        let piece = ready!(self.body.poll(cx));
+        if let Some(note) = &self.note {
             note.read(&piece);
         }
-        piece
+        Poll::Ready(piece)
     }
 
     /// The whole body, at most `max` bytes: a longer one is an error, never cut.
@@ -134,5 +149,40 @@ impl Response {
             body.extend_from_slice(&chunk);
         }
         Ok(body.freeze())
+    }
+}
+
+impl Body {
+    fn poll(&mut self, cx: &mut Context<'_>) -> Poll<Result<Option<Bytes>, FetchError>> {
+        let (inner, patience) = match self {
+            Self::Open {
+                inner, patience, ..
+            } => (inner, patience),
+            Self::Replay { left, cut } => {
+                return Poll::Ready(match left.take().filter(|bytes| !bytes.is_empty()) {
+                    None if *cut => Err(FetchError::Protocol("the recording ends here".into())),
+                    bytes => Ok(bytes),
+                });
+            }
+        };
+        loop {
+            match Pin::new(&mut *inner).poll_frame(cx) {
+                Poll::Ready(Some(Ok(frame))) => {
+                    patience.rewarded();
+                    // Trailers say nothing to us.
+                    if let Ok(data) = frame.into_data()
+                        && !data.is_empty()
+                    {
+                        return Poll::Ready(Ok(Some(data)));
+                    }
+                }
+                Poll::Ready(Some(Err(error))) => return Poll::Ready(Err(error.into())),
+                Poll::Ready(None) => return Poll::Ready(Ok(None)),
+                Poll::Pending => {
+                    ready!(patience.poll(cx));
+                    return Poll::Ready(Err(FetchError::Timeout("net.read_timeout")));
+                }
+            }
+        }
     }
 }

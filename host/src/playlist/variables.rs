@@ -12,7 +12,7 @@ use super::tokenise::Tag;
 
 /// What a playlist has defined. It travels in links to its children, which may
 /// import it.
-#[derive(Debug, Clone, Default, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Hash, serde::Serialize, serde::Deserialize)]
 #[serde(transparent)]
 pub struct Variables(BTreeMap<String, String>);
 

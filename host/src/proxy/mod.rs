@@ -6,9 +6,20 @@
 //! does not know how a URL was found, and nothing it answers names an
 //! upstream, a header value or a cookie.
 
+mod directives;
+mod fetch;
+mod flight;
+mod head;
+mod linker;
 mod links;
+mod pace;
 mod playlist;
+mod range;
 mod relay;
+mod text;
+mod together;
+mod viewer;
+mod window;
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -16,25 +27,31 @@ use std::time::Duration;
 
 use axum::Router;
 use axum::extract::{FromRequestParts, Path, RawQuery, State};
-use axum::response::{IntoResponse, Response};
+use axum::response::Response;
 use axum::routing::get;
-use http::{HeaderMap, Method, request};
+use http::{HeaderMap, Method, Version, request};
 use url::Url;
 
 pub use links::{KeyError, Kind, Link, LinkError, Links, Route};
 
+use self::directives::Directives;
+use self::fetch::Bodies;
+use self::playlist::Seen;
+use self::text::Texts;
 use crate::answer::Failure;
 use crate::catalog::{Catalog, Entry};
 use crate::clock::Clock;
 use crate::config;
 use crate::metrics::Metrics;
 use crate::net::{Egress, Profile};
-use crate::playlist::Limits;
+use crate::playlist::{Limits, Variables};
 
 /// Streams whose renditions are remembered; the others learn them again.
 const MAX_STREAMS: u64 = 4096;
 /// Without a viewer for this long, a stream's renditions are forgotten.
 const IDLE: Duration = Duration::from_secs(3600);
+/// Without a viewer for this long, what a playlist listed is forgotten.
+const SEEN: Duration = Duration::from_secs(120);
 
 /// The playback routes; cheap to clone.
 #[derive(Clone, Debug)]
@@ -53,6 +70,10 @@ struct Inner {
     prefix: String,
     /// By stream id.
     renditions: moka::sync::Cache<String, Arc<Renditions>>,
+    /// What live playlists listed when they were last seen.
+    seen: moka::sync::Cache<text::Name, Seen>,
+    bodies: Bodies,
+    texts: Texts,
 }
 
 /// What a stream's multivariant playlist named.
@@ -62,6 +83,8 @@ struct Renditions {
     learned_from: Url,
     /// Rendition key → upstream URL.
     urls: HashMap<String, Url>,
+    /// What it defined.
+    variables: Variables,
 }
 
 /// Where one request goes.
@@ -100,11 +123,17 @@ impl Proxy {
             by_hand,
             config: config.relay.clone(),
             clock,
+            bodies: Bodies::new(&config.relay, metrics.clone()),
+            texts: Texts::new(&config.relay, metrics.clone()),
             metrics,
             prefix: prefix.unwrap_or_default(),
             renditions: moka::sync::Cache::builder()
                 .max_capacity(MAX_STREAMS)
                 .time_to_idle(IDLE)
+                .build(),
+            seen: moka::sync::Cache::builder()
+                .max_capacity(MAX_STREAMS)
+                .time_to_idle(SEEN)
                 .build(),
         }))
     }
@@ -175,10 +204,11 @@ impl Proxy {
     }
 
     fn open(&self, route: Route, name: Option<&str>, query: &Query) -> Result<Link, Failure> {
+        let link = query.link.as_deref().ok_or_else(Failure::link)?;
         let opened = self
             .0
             .links
-            .open_link(route, name, &query.link, self.0.clock.now());
+            .open_link(route, name, link, self.0.clock.now());
         opened.map_err(|error| {
             self.0.metrics.limit("links.refused");
             tracing::debug!(?route, cause = error.0, "link refused");
@@ -187,40 +217,26 @@ impl Proxy {
     }
 }
 
-/// What a player may ask of a live playlist (RFC 8216bis, section 6.2.5).
-const DIRECTIVES: [&str; 3] = ["_HLS_msn", "_HLS_part", "_HLS_skip"];
-
-/// The query of `/proxy` and `/relay`: one `url`, and on `/proxy` the
-/// delivery directives. Anything unknown or
-/// repeated is refused, so that one resource has one address.
+/// The query of `/proxy` and `/relay`: one `url`, and what a player asks of a
+/// playlist's server. Anything unknown or repeated is refused, so that one
+/// resource has one address.
 #[derive(Debug, Default)]
 struct Query {
-    link: String,
-    /// As they came, in order.
-    directives: Vec<(String, String)>,
+    link: Option<String>,
+    directives: Directives,
 }
 
 impl Query {
     fn parse(query: Option<&str>) -> Result<Self, Failure> {
-        let mut link = None;
-        let mut directives: Vec<(String, String)> = Vec::new();
+        let mut parsed = Self::default();
         for (name, value) in url::form_urlencoded::parse(query.unwrap_or_default().as_bytes()) {
-            let fresh = if name == "url" {
-                link.replace(value.into_owned()).is_none()
-            } else {
-                let new = directives.iter().all(|(other, _)| *other != name);
-                let known = DIRECTIVES.contains(&&*name) && value.len() <= 16;
-                directives.push((name.into_owned(), value.into_owned()));
-                known && new
-            };
-            if !fresh {
+            if name != "url" {
+                parsed.directives.add(&name, &value)?;
+            } else if parsed.link.replace(value.into_owned()).is_some() {
                 return Err(Failure::link());
             }
         }
-        Ok(Self {
-            link: link.ok_or_else(Failure::link)?,
-            directives,
-        })
+        Ok(parsed)
     }
 }
 
@@ -239,32 +255,45 @@ impl<S: Send + Sync> FromRequestParts<S> for Name {
     }
 }
 
-async fn master(State(proxy): State<Proxy>, Path(id): Path<String>) -> Result<Response, Failure> {
-    let entry = proxy
-        .0
-        .catalog
-        .resolve(&id)
-        .ok_or_else(Failure::stream_gone)?;
-    playlist::master(&proxy, &entry).await
+async fn master(
+    State(proxy): State<Proxy>,
+    Path(id): Path<String>,
+    RawQuery(query): RawQuery,
+    headers: HeaderMap,
+) -> Result<Response, Failure> {
+    let entry = proxy.0.catalog.resolve(&id);
+    let entry = entry.ok_or_else(Failure::stream_gone)?;
+    // Whatever else stands in an entry's query is not for us.
+    let directives = Query::parse(query.as_deref()).map(|query| query.directives);
+    let text = playlist::master(&proxy, &entry, directives.unwrap_or_default()).await?;
+    Ok(text::answer(&text, &headers))
 }
 
 async fn proxy(
     State(proxy): State<Proxy>,
     name: Name,
     RawQuery(query): RawQuery,
+    headers: HeaderMap,
 ) -> Result<Response, Failure> {
     let query = Query::parse(query.as_deref())?;
-    match proxy.open(Route::Proxy, name.0.as_deref(), &query)? {
+    let directives = query.directives.clone();
+    let text = match proxy.open(Route::Proxy, name.0.as_deref(), &query)? {
         Link::Rendition {
             stream,
             rendition,
             variables,
-        } => playlist::rendition(&proxy, &stream, &rendition, &variables, &query.directives).await,
-        Link::Resource { stream, url, .. } => {
+        } => playlist::rendition(&proxy, stream, rendition, variables, directives).await?,
+        Link::Resource {
+            stream,
+            url,
+            variables,
+            ..
+        } => {
             let upstream = proxy.upstream_for(&stream, &url)?;
-            playlist::resource(&proxy, &upstream, &query.directives).await
+            playlist::resource(&proxy, upstream, variables, directives).await?
         }
-    }
+    };
+    Ok(text::answer(&text, &headers))
 }
 
 async fn relay(
@@ -272,23 +301,37 @@ async fn relay(
     name: Name,
     RawQuery(query): RawQuery,
     method: Method,
+    version: Version,
     headers: HeaderMap,
 ) -> Result<Response, Failure> {
     let query = Query::parse(query.as_deref())?;
-    if !query.directives.is_empty() {
-        return Err(Failure::link());
-    }
     let link = proxy.open(Route::Relay, name.0.as_deref(), &query)?;
     let Link::Resource {
-        stream, kind, url, ..
+        stream,
+        kind,
+        url,
+        expires,
+        ..
     } = &link
     else {
         return Err(Failure::link());
     };
+    let is_json = matches!(kind, Kind::AssetList | Kind::Steering);
+    if !query.directives.are_none() && !is_json {
+        return Err(Failure::link());
+    }
     let upstream = proxy.upstream_for(stream, url)?;
-    Ok(
-        relay::resource(&proxy, &upstream, *kind, &link.name(), &method, &headers)
-            .await
-            .into_response(),
-    )
+    if is_json || matches!(kind, Kind::Key | Kind::Data) {
+        let text = text::document(&proxy, &upstream, *kind, query.directives).await?;
+        return Ok(text::answer(&text, &headers));
+    }
+    let ask = relay::Ask {
+        kind: *kind,
+        name: &link.name(),
+        opens: expires - proxy.0.clock.now().as_second(),
+        method: &method,
+        version,
+        headers: &headers,
+    };
+    relay::resource(&proxy, &upstream, &ask).await
 }

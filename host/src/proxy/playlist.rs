@@ -5,62 +5,133 @@
 //! stream's current URL where it is not known or no longer answers: a player
 //! never notices that a URL changed.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
+use std::time::Duration;
 
-use axum::body::Body;
-use axum::response::{IntoResponse, Response};
-use bytes::{Bytes, BytesMut};
-use http::header::{CACHE_CONTROL, CONTENT_TYPE};
+use bytes::Bytes;
+use futures::FutureExt as _;
 use http::{HeaderValue, StatusCode};
 use url::Url;
 
-use super::links::{Kind, Link};
-use super::{Proxy, Renditions, Upstream};
+use super::linker::{Found, StreamLinker};
+use super::links::Kind;
+use super::text::{self, Decoded, Name, Text};
+use super::window::Address;
+use super::{Directives, Proxy, Renditions, Upstream, fetch};
 use crate::answer::Failure;
 use crate::catalog::Entry;
-use crate::net;
 use crate::playlist::{
-    self, Child, ChildKind, Context, HintKind, Linker, Problem, Rewritten, Variables,
+    self, Context, DecodeError, Named, Problem, Problems, Protection, Rewritten, Variables,
 };
 
 const CONTENT: HeaderValue = HeaderValue::from_static("application/vnd.apple.mpegurl");
-/// A live playlist is old after half a target duration: nobody keeps it.
-const UNCACHED: HeaderValue = HeaderValue::from_static("no-cache");
+const JSON: HeaderValue = HeaderValue::from_static("application/json");
+/// What does not change by itself is kept a moment: for those who ask at once.
+const MOMENT: Duration = Duration::from_secs(1);
+/// Beyond three target durations, for a reload that is held (RFC 8216bis,
+/// section 6.2.5.2).
+const HELD: Duration = Duration::from_secs(5);
+
+/// How a playlist is rewritten.
+pub(super) struct Rules {
+    /// For what it imports.
+    parent: Variables,
+    /// It is the stream's own entry: what it names are the stream's renditions.
+    /// An interstitial's are not, and neither are those of a rendition that is
+    /// another multivariant playlist.
+    own: bool,
+    /// What players ask of it reaches its server.
+    directives: bool,
+    /// Under which name what it lists is remembered.
+    name: Option<Name>,
+}
+
+/// What a live playlist was when it was last seen.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Seen {
+    pub(super) target: Option<Duration>,
+    /// The segments that it listed then, and the time before.
+    listed: Arc<HashSet<Address>>,
+    before: Arc<HashSet<Address>>,
+}
+
+impl Rules {
+    /// For a playlist that was met where media was expected.
+    pub(super) fn met() -> Self {
+        Self {
+            parent: Variables::default(),
+            own: false,
+            directives: false,
+            name: None,
+        }
+    }
+}
 
 /// `/streams/{id}/master.m3u8`.
-pub(super) async fn master(proxy: &Proxy, entry: &Entry) -> Result<Response, Failure> {
+pub(super) async fn master(
+    proxy: &Proxy,
+    entry: &Arc<Entry>,
+    directives: Directives,
+) -> Result<Arc<Text>, Failure> {
     refuse_protected(entry)?;
+    let name = Name::Entry(entry.id.clone(), directives.clone());
+    let (this, entry) = (proxy.clone(), entry.clone());
+    let make = || async move { make_master(&this, &entry, &directives).await }.boxed();
+    proxy.0.texts.get(name, make).await
+}
+
+async fn make_master(
+    proxy: &Proxy,
+    entry: &Entry,
+    directives: &Directives,
+) -> Result<Text, Failure> {
     let upstream = proxy.upstream_of(entry);
-    let (body, base) = fetch(proxy, &upstream, &[]).await?;
-    let mut found = HashMap::new();
-    let rewritten = rewrite(
-        proxy,
-        &upstream,
-        &body,
-        &base,
-        &Variables::default(),
-        Some(&mut found),
-    );
-    remember(proxy, entry, found);
-    answer(rewritten)
+    let seen = Name::Entry(entry.id.clone(), Directives::default());
+    let (body, base) = fetch(proxy, &upstream, directives, Some(&seen)).await?;
+    let rules = Rules {
+        parent: Variables::default(),
+        own: true,
+        directives: true,
+        name: Some(seen).filter(|_| !directives.are_partial()),
+    };
+    let (text, found) = rewritten(proxy, &upstream, &body, &base, rules)?;
+    remember(proxy, entry, found.renditions, found.variables);
+    Ok(text)
 }
 
 /// A rendition link: the stream's current URL for it.
 pub(super) async fn rendition(
     proxy: &Proxy,
-    stream: &str,
-    rendition: &str,
-    parent: &Variables,
-    directives: &[(String, String)],
-) -> Result<Response, Failure> {
-    let entry = proxy
-        .0
-        .catalog
-        .resolve(stream)
-        .ok_or_else(Failure::stream_gone)?;
+    stream: String,
+    rendition: String,
+    parent: Variables,
+    directives: Directives,
+) -> Result<Arc<Text>, Failure> {
+    let entry = proxy.0.catalog.resolve(&stream);
+    let entry = entry.ok_or_else(Failure::stream_gone)?;
     refuse_protected(&entry)?;
-    let known = proxy.0.renditions.get(stream);
+    let name = Name::Rendition(
+        stream,
+        rendition.clone(),
+        parent.clone(),
+        directives.clone(),
+    );
+    let this = proxy.clone();
+    let make = || {
+        async move { make_rendition(&this, &entry, &rendition, parent, &directives).await }.boxed()
+    };
+    proxy.0.texts.get(name, make).await
+}
+
+async fn make_rendition(
+    proxy: &Proxy,
+    entry: &Entry,
+    rendition: &str,
+    parent: Variables,
+    directives: &Directives,
+) -> Result<Text, Failure> {
+    let known = proxy.0.renditions.get(&entry.id);
     let current = known
         .as_ref()
         .is_some_and(|known| known.learned_from == entry.stream.url);
@@ -69,7 +140,7 @@ pub(super) async fn rendition(
         Some(url) if current => (url, false),
         // The stream's URL has changed since; what was known may still work
         // where the new one does not.
-        old => match (learn(proxy, &entry, rendition).await, old) {
+        old => match (learn(proxy, entry, rendition).await, old) {
             (Ok(url), _) => (url, true),
             (Err(_), Some(old)) => (old, true),
             (Err(failure), None) => return Err(failure),
@@ -77,87 +148,111 @@ pub(super) async fn rendition(
     };
     let mut upstream = Upstream {
         url,
-        ..proxy.upstream_of(&entry)
+        ..proxy.upstream_of(entry)
     };
-    let (body, base) = match fetch(proxy, &upstream, directives).await {
+    let seen = Name::Rendition(
+        entry.id.clone(),
+        rendition.to_owned(),
+        parent.clone(),
+        Directives::default(),
+    );
+    let (body, base) = match fetch(proxy, &upstream, directives, Some(&seen)).await {
         // What was remembered may have moved.
         Err(failure) if !just_learned && has_moved(failure.status) => {
-            let url = learn(proxy, &entry, rendition).await?;
+            let url = learn(proxy, entry, rendition).await?;
             if url == upstream.url {
                 return Err(failure);
             }
             upstream.url = url;
-            fetch(proxy, &upstream, directives).await?
+            fetch(proxy, &upstream, directives, Some(&seen)).await?
         }
         other => other?,
     };
-    answer(rewrite(proxy, &upstream, &body, &base, parent, None))
+    let rules = Rules {
+        parent,
+        own: false,
+        directives: true,
+        name: Some(seen).filter(|_| !directives.are_partial()),
+    };
+    Ok(rewritten(proxy, &upstream, &body, &base, rules)?.0)
 }
 
 /// A playlist that is named by its URL: interstitials, hand-made links.
 pub(super) async fn resource(
     proxy: &Proxy,
-    upstream: &Upstream,
-    directives: &[(String, String)],
-) -> Result<Response, Failure> {
-    let (body, base) = fetch(proxy, upstream, directives).await?;
-    answer(rewrite(
-        proxy,
-        upstream,
-        &body,
-        &base,
-        &Variables::default(),
-        None,
-    ))
+    upstream: Upstream,
+    parent: Variables,
+    directives: Directives,
+) -> Result<Arc<Text>, Failure> {
+    let named =
+        |directives| Name::Resource(upstream.address(Kind::Playlist), parent.clone(), directives);
+    let (name, seen) = (named(directives.clone()), named(Directives::default()));
+    let this = proxy.clone();
+    let make = || {
+        async move {
+            let (body, base) = fetch(&this, &upstream, &directives, Some(&seen)).await?;
+            let rules = Rules {
+                parent,
+                own: false,
+                directives: true,
+                name: Some(seen).filter(|_| !directives.are_partial()),
+            };
+            Ok(rewritten(&this, &upstream, &body, &base, rules)?.0)
+        }
+        .boxed()
+    };
+    proxy.0.texts.get(name, make).await
 }
 
-/// The relay met a playlist under a segment's name.
-pub(super) async fn from_relay(
+/// A playlist that is here already.
+pub(super) fn made(
     proxy: &Proxy,
     upstream: &Upstream,
-    mut response: net::Response,
-    first: Bytes,
-) -> Result<Response, Failure> {
-    let max = proxy.0.config.playlist.as_u64();
-    let base = response.url.clone();
-    let mut body = BytesMut::from(&first[..]);
-    let rest = async {
-        while let Some(chunk) = response.chunk().await? {
-            if (body.len() + chunk.len()) as u64 > max {
-                return Err(net::FetchError::BodyTooLarge(max));
-            }
-            body.extend_from_slice(&chunk);
-        }
-        Ok(())
+    body: &[u8],
+    base: &Url,
+    rules: Rules,
+) -> Result<Text, Failure> {
+    Ok(rewritten(proxy, upstream, body, base, rules)?.0)
+}
+
+/// An asset list or a steering manifest that is here already.
+pub(super) async fn json(
+    proxy: &Proxy,
+    upstream: &Upstream,
+    kind: Kind,
+    body: &[u8],
+    base: &Url,
+) -> Result<Text, Failure> {
+    let limits = proxy.playlist_limits();
+    let offered = match (kind, proxy.0.catalog.resolve(&upstream.stream)) {
+        (Kind::Steering, Some(entry)) => offered(proxy, &entry).await?.0,
+        _ => Vec::new(),
     };
-    in_time(proxy, async { rest.await.map_err(Failure::from) }).await?;
-    answer(rewrite(
-        proxy,
-        upstream,
-        &body,
-        &base,
-        &Variables::default(),
-        None,
-    ))
+    let mut linker = StreamLinker::new(proxy, &upstream.stream, false);
+    let written = match kind {
+        Kind::Steering => playlist::steering(body, base, &offered, &limits, &mut linker),
+        _ => playlist::asset_list(body, base, &limits, &mut linker),
+    };
+    let written = written.map_err(|error| {
+        Failure::new(
+            StatusCode::BAD_GATEWAY,
+            "upstream_not_json",
+            error.to_string(),
+        )
+    })?;
+    count(proxy, &upstream.stream, &written.problems);
+    Ok(Text::new(JSON, Bytes::from(written.body), MOMENT))
 }
 
 /// Finds a rendition in the stream's multivariant playlist as it is now.
 pub(super) async fn learn(proxy: &Proxy, entry: &Entry, rendition: &str) -> Result<Url, Failure> {
-    let (body, base) = fetch(proxy, &proxy.upstream_of(entry), &[]).await?;
-    let parent = Variables::default();
-    let context = Context {
-        base: &base,
-        parent: &parent,
-        limits: proxy.playlist_limits(),
-        directives: false,
-    };
-    let offered = playlist::multivariant(&body, &context);
-    let named = offered.into_iter().flat_map(|offered| offered.playlists);
-    let urls: HashMap<_, _> = named
+    let (offered, variables) = offered(proxy, entry).await?;
+    let urls: HashMap<_, _> = offered
+        .into_iter()
         .map(|named| (named.key.as_str().to_owned(), named.url))
         .collect();
     let found = urls.get(rendition).cloned();
-    remember(proxy, entry, urls);
+    remember(proxy, entry, urls, variables);
     found.ok_or_else(|| {
         Failure::new(
             StatusCode::NOT_FOUND,
@@ -167,10 +262,30 @@ pub(super) async fn learn(proxy: &Proxy, entry: &Entry, rendition: &str) -> Resu
     })
 }
 
-fn remember(proxy: &Proxy, entry: &Entry, urls: HashMap<String, Url>) {
+/// What the stream's multivariant playlist names now.
+async fn offered(proxy: &Proxy, entry: &Entry) -> Result<(Vec<Named>, Variables), Failure> {
+    let upstream = proxy.upstream_of(entry);
+    let (body, base) = fetch(proxy, &upstream, &Directives::default(), None).await?;
+    let parent = Variables::default();
+    let context = Context {
+        base: &base,
+        parent: &parent,
+        limits: proxy.playlist_limits(),
+        directives: true,
+    };
+    let offered = playlist::multivariant(&body, &context);
+    Ok(offered.map_or_else(Default::default, |offered| {
+        (offered.playlists, offered.variables)
+    }))
+}
+
+fn remember(proxy: &Proxy, entry: &Entry, urls: HashMap<String, Url>, variables: Variables) {
     if !urls.is_empty() {
-        let learned_from = entry.stream.url.clone();
-        let known = Renditions { learned_from, urls };
+        let known = Renditions {
+            learned_from: entry.stream.url.clone(),
+            urls,
+            variables,
+        };
         proxy.0.renditions.insert(entry.id.clone(), Arc::new(known));
     }
 }
@@ -181,187 +296,176 @@ fn has_moved(status: StatusCode) -> bool {
 }
 
 pub(super) fn refuse_protected(entry: &Entry) -> Result<(), Failure> {
-    if entry.protection() == crate::plugins::Protection::Drm {
-        return Err(Failure::new(
-            StatusCode::FORBIDDEN,
-            "protected",
-            "protected media is not relayed",
-        ));
+    match entry.protection() {
+        crate::plugins::Protection::Drm => Err(protected()),
+        _ => Ok(()),
     }
-    Ok(())
 }
 
-/// The playlist and the URL it came from in the end.
+fn protected() -> Failure {
+    Failure::new(
+        StatusCode::FORBIDDEN,
+        "protected",
+        "protected media is not relayed",
+    )
+}
+
+/// The playlist, decoded, and the URL it came from in the end. `seen` is the
+/// name under which the playlist is remembered without directives.
 async fn fetch(
     proxy: &Proxy,
     upstream: &Upstream,
-    directives: &[(String, String)],
+    directives: &Directives,
+    seen: Option<&Name>,
 ) -> Result<(Bytes, Url), Failure> {
-    let mut url = upstream.url.clone();
-    if !directives.is_empty() {
-        url.query_pairs_mut().extend_pairs(directives);
+    let config = &proxy.0.config;
+    let mut request = upstream.egress.get(directives.on(&upstream.url));
+    let mut limit = config.playlist_timeout;
+    if directives.hold() {
+        let seen = seen.and_then(|name| proxy.0.seen.get(name));
+        let target = seen.and_then(|seen| seen.target);
+        let held = target.map_or(config.hold, |target| (3 * target + HELD).min(config.hold));
+        (request.first_byte, request.read) = (held, held.max(request.read));
+        limit = limit.max(held + config.playlist_timeout);
     }
-    let (body, base) = in_time(proxy, async {
-        let request = upstream.egress.get(url);
-        let response = upstream
-            .egress
-            .send(request, &*upstream.profile, "playlist")
-            .await?;
-        if !response.status.is_success() {
-            return Err(Failure::upstream(response.status));
-        }
-        let base = response.url.clone();
-        let body = response.collect(proxy.0.config.playlist.as_u64()).await;
-        if let Err(net::FetchError::BodyTooLarge(_)) = &body {
-            proxy.0.metrics.limit("relay.playlist");
-        }
-        Ok((body?, base))
-    })
-    .await?;
-    if playlist::is_playlist(&body) {
-        Ok((body, base))
-    } else {
-        Err(Failure::new(
-            StatusCode::BAD_GATEWAY,
-            "upstream_not_a_playlist",
-            "the upstream sent something else where a playlist was expected",
-        ))
+    let answered = text::in_time(proxy, limit, async {
+        Ok(fetch::send(upstream, request, "playlist").await?)
+    });
+    let response = answered.await?;
+    if !response.status.is_success() {
+        return Err(Failure::upstream(response.status, &response.headers));
     }
+    let (base, encoding) = (response.url.clone(), text::encoding(&response));
+    let body = text::read(proxy, response, Bytes::new()).await?;
+    let text = decoded(proxy, &body, encoding.as_deref())?;
+    if !playlist::is_playlist(&text) {
+        return Err(no_playlist(&text));
+    }
+    let body = match text {
+        Decoded::Owned(text) => text.into(),
+        Decoded::Borrowed(_) => body,
+    };
+    Ok((body, base))
 }
 
-async fn in_time<T>(
+/// Says what came instead, so that an operator knows where to look.
+fn no_playlist(body: &[u8]) -> Failure {
+    use crate::media::Content;
+    let what = match crate::media::sniff(body) {
+        _ if body.trim_ascii().is_empty() => "nothing",
+        Content::Markup => "a page",
+        Content::Text => "other text",
+        _ => "something else",
+    };
+    let message = format!("the upstream sent {what} where a playlist was expected");
+    Failure::new(StatusCode::BAD_GATEWAY, "upstream_not_a_playlist", message)
+}
+
+/// A body without its compression.
+pub(super) fn decoded<'a>(
     proxy: &Proxy,
-    exchange: impl Future<Output = Result<T, Failure>>,
-) -> Result<T, Failure> {
-    match tokio::time::timeout(proxy.0.config.playlist_timeout, exchange).await {
-        Ok(result) => result,
-        Err(_) => {
-            proxy.0.metrics.limit("relay.playlist_timeout");
-            Err(net::FetchError::Timeout("relay.playlist_timeout").into())
+    body: &'a [u8],
+    encoding: Option<&str>,
+) -> Result<Decoded<'a>, Failure> {
+    let max = proxy.0.config.playlist.as_u64();
+    playlist::decompress(body, encoding, max).map_err(|error| {
+        if let DecodeError::TooLarge(_) = error {
+            proxy.0.metrics.limit("relay.playlist");
+            return crate::net::FetchError::BodyTooLarge(max).into();
         }
-    }
+        Failure::new(
+            StatusCode::BAD_GATEWAY,
+            "upstream_encoding",
+            error.to_string(),
+        )
+    })
 }
 
-/// Rewrites. With `renditions`, what a multivariant playlist names are the
-/// stream's own renditions, and their URLs are put there; an interstitial's
-/// are not, and neither are those of a rendition that is another multivariant
-/// playlist.
-fn rewrite(
+fn rewritten(
     proxy: &Proxy,
     upstream: &Upstream,
     body: &[u8],
     base: &Url,
-    parent: &Variables,
-    renditions: Option<&mut HashMap<String, Url>>,
-) -> Rewritten {
-    // The entry takes no directives, but a rendition's and a resource's link do.
-    let directives = renditions.is_none();
-    let mut linker = StreamLinker {
-        proxy,
-        stream: &upstream.stream,
-        expires: proxy.0.links.expiry(proxy.0.clock.now()),
-        renditions,
-    };
+    rules: Rules,
+) -> Result<(Text, Found), Failure> {
+    let mut linker = StreamLinker::new(proxy, &upstream.stream, rules.own);
     let context = Context {
         base,
-        parent,
+        parent: &rules.parent,
         limits: proxy.playlist_limits(),
-        directives,
+        directives: rules.directives,
     };
-    let rewritten = playlist::rewrite(body, &context, &mut linker);
-    let hit = |problem| rewritten.problems.count(problem) > 0;
-    if hit(Problem::Truncated) {
-        proxy.0.metrics.limit("relay.playlist_lines");
+    let written = playlist::rewrite(body, &context, &mut linker);
+    count(proxy, &upstream.stream, &written.problems);
+    if written.protection == Protection::Drm {
+        return Err(protected());
     }
-    if hit(Problem::Overflow) {
-        proxy.0.metrics.limit("relay.playlist_output");
-    }
-    if hit(Problem::LongLine) {
-        proxy.0.metrics.limit("relay.playlist_line");
-    }
-    if hit(Problem::HeavyVariables) {
-        proxy.0.metrics.limit("relay.variables");
-    }
-    if !rewritten.problems.is_empty() {
-        proxy.0.metrics.limit("relay.playlist_problems");
-        for (problem, count) in rewritten.problems.iter() {
-            tracing::debug!(
-                stream = upstream.stream,
-                problem = problem.name(),
-                count,
-                "playlist"
-            );
-        }
-    }
-    rewritten
-}
-
-fn answer(rewritten: Rewritten) -> Result<Response, Failure> {
     // Half a playlist would look like a whole one.
     let cut = [Problem::Truncated, Problem::Overflow];
-    if cut.iter().any(|cut| rewritten.problems.count(*cut) > 0) {
-        return Err(Failure::new(
-            StatusCode::BAD_GATEWAY,
+    if cut.iter().any(|cut| written.problems.count(*cut) > 0) {
+        return Err(Failure::upstream_is(
             "upstream_too_large",
-            "the playlist has too many lines",
+            "the playlist is too long",
         ));
     }
-    let headers = [(CONTENT_TYPE, CONTENT), (CACHE_CONTROL, UNCACHED)];
-    Ok((headers, Body::from(rewritten.body)).into_response())
+    if let Some(name) = rules.name {
+        see(proxy, name, &written, &linker.found.segments);
+    }
+    let fresh = fresh(&written);
+    let text = Text::new(CONTENT, Bytes::from(written.body), fresh);
+    Ok((text, linker.found))
 }
 
-/// Turns what a playlist names into links.
-struct StreamLinker<'a> {
-    proxy: &'a Proxy,
-    stream: &'a str,
-    expires: i64,
-    renditions: Option<&'a mut HashMap<String, Url>>,
-}
-
-impl Linker for StreamLinker<'_> {
-    fn link(&mut self, child: &Child<'_>) -> Option<String> {
-        let link = match (child.rendition, &mut self.renditions) {
-            // A stream's own renditions outlive their URLs.
-            (Some(key), Some(renditions)) => {
-                renditions.insert(key.as_str().to_owned(), child.url.clone());
-                Link::Rendition {
-                    stream: self.stream.to_owned(),
-                    rendition: key.as_str().to_owned(),
-                    variables: child.variables.clone(),
-                }
-            }
-            _ => Link::Resource {
-                stream: self.stream.to_owned(),
-                kind: kind(child.kind)?,
-                url: child.url.to_string(),
-                expires: self.expires,
-            },
-        };
-        Some(format!(
-            "{}{}",
-            self.proxy.0.prefix,
-            self.proxy.0.links.path(&link)
-        ))
+/// Half a target duration; half a part where playlists grow by parts.
+fn fresh(written: &Rewritten) -> Duration {
+    let target = written.part_target.or(written.target);
+    match target {
+        Some(target) if !written.ended => target / 2,
+        Some(_) => MOMENT,
+        None => MOMENT,
     }
 }
 
-/// `None`: JSON that names playlists and hosts, and reports that must equal the
-/// links of their playlists. Neither is rewritten yet, so neither is handed
-/// out; players do without.
-fn kind(kind: ChildKind) -> Option<Kind> {
-    Some(match kind {
-        ChildKind::Variant
-        | ChildKind::Rendition(_)
-        | ChildKind::IFrame
-        | ChildKind::Images
-        | ChildKind::AssetPlaylist => Kind::Playlist,
-        ChildKind::Init | ChildKind::Hint(HintKind::Init) => Kind::Init,
-        ChildKind::Key => Kind::Key,
-        ChildKind::SessionData => Kind::Data,
-        ChildKind::Segment
-        | ChildKind::Part
-        | ChildKind::Hint(HintKind::Part)
-        | ChildKind::Unknown => Kind::Segment,
-        ChildKind::Steering | ChildKind::AssetList | ChildKind::RenditionReport => return None,
-    })
+/// Segments that left the playlist leave the window, one playlist later: a
+/// player may be a moment behind.
+fn see(proxy: &Proxy, name: Name, written: &Rewritten, segments: &[Address]) {
+    let old = proxy.0.seen.get(&name).unwrap_or_default();
+    let mut new = Seen {
+        target: written.target,
+        ..Seen::default()
+    };
+    if !written.ended && proxy.0.bodies.window.is_open() {
+        let listed: HashSet<Address> = segments.iter().cloned().collect();
+        if listed == *old.listed {
+            (new.listed, new.before) = (old.listed, old.before);
+        } else {
+            let gone = old
+                .before
+                .iter()
+                .filter(|address| !listed.contains(*address) && !old.listed.contains(*address));
+            proxy.0.bodies.window.forget(gone);
+            (new.listed, new.before) = (Arc::new(listed), old.listed);
+        }
+    }
+    proxy.0.seen.insert(name, new);
+}
+
+fn count(proxy: &Proxy, stream: &str, problems: &Problems) {
+    let metrics = &proxy.0.metrics;
+    for (problem, limit) in [
+        (Problem::Truncated, "relay.playlist_lines"),
+        (Problem::Overflow, "relay.playlist_output"),
+        (Problem::LongLine, "relay.playlist_line"),
+        (Problem::HeavyVariables, "relay.variables"),
+    ] {
+        if problems.count(problem) > 0 {
+            metrics.limit(limit);
+        }
+    }
+    if !problems.is_empty() {
+        metrics.limit("relay.playlist_problems");
+        for (problem, count) in problems.iter() {
+            tracing::debug!(stream, problem = problem.name(), count, "playlist");
+        }
+    }
 }

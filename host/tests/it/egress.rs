@@ -9,6 +9,7 @@ use axum::Router;
 use axum::response::Redirect;
 use axum::routing::get;
 use f1_streams::config::Config;
+use f1_streams::playlist::Variables;
 use f1_streams::proxy::{Kind, Link, Links};
 use reqwest::StatusCode;
 use tokio::net::TcpListener;
@@ -75,6 +76,7 @@ fn sealed(house: &House, kind: Kind, url: &str) -> String {
         kind,
         url: url.to_owned(),
         expires,
+        variables: Variables::default(),
     })
 }
 

@@ -197,22 +197,31 @@ async fn a_range_is_answered_with_exactly_its_bytes() {
 async fn an_upstreams_status_keeps_its_meaning() {
     let house = House::start().await;
     let segments = house.segments().await;
-    for (upstream, expect) in [(404, 404), (410, 410), (451, 451), (500, 502), (503, 503)] {
-        let status = f1_streams_testbed_status(upstream);
+    let statuses = [
+        (404, 404),
+        (410, 410),
+        (451, 451),
+        (500, 500),
+        (503, 503),
+        (418, 502),
+    ];
+    for ((upstream, expect), segment) in statuses.into_iter().zip(&segments) {
         house.testbed.set_faults(Faults {
-            segment_status: Some(status),
+            segment_status: Some(StatusCode::from_u16(upstream).unwrap()),
             ..Faults::default()
         });
-        let response = house.get(&segments[0]).await;
+        let began = std::time::Instant::now();
+        let response = house.get(segment).await;
+        assert!(began.elapsed() < Duration::from_secs(1), "{upstream}");
         assert_eq!(response.status().as_u16(), expect);
         let body: serde_json::Value =
             serde_json::from_slice(&response.bytes().await.unwrap()).unwrap();
         assert_eq!(body["error"]["code"], "upstream_status");
     }
-}
-
-fn f1_streams_testbed_status(status: u16) -> StatusCode {
-    StatusCode::from_u16(status).unwrap()
+    house.testbed.set_faults(Faults::default());
+    // What the upstream refuses is not asked again for a second.
+    tokio::time::sleep(Duration::from_millis(1100)).await;
+    assert_eq!(house.get(&segments[0]).await.status(), StatusCode::OK);
 }
 
 #[tokio::test(flavor = "multi_thread")]

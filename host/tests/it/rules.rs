@@ -123,7 +123,7 @@ fn dependencies_point_downwards_only() {
         ("clock", &[]),
         ("config", &[]),
         ("files", &[]),
-        ("media", &[]),
+        ("media", &["playlist"]),
         ("metrics", &[]),
         ("playlist", &[]),
         ("schedule", &[]),

@@ -1,0 +1,371 @@
+//! From a link to a body that is shared: found in the window, joined on its
+//! way, or fetched.
+
+use std::sync::{Arc, Weak};
+use std::time::Duration;
+
+use bytes::Bytes;
+use dashmap::DashMap;
+use futures::FutureExt as _;
+use http::header::{CONTENT_RANGE, RANGE};
+use http::{HeaderValue, StatusCode};
+
+use super::flight::Flight;
+use super::head::{self, Head, Judged};
+use super::links::Kind;
+use super::pace::Pace;
+use super::range::{Asked, ContentRange};
+use super::text::Text;
+use super::together::Together;
+use super::window::{Address, Budget, Segment, Window};
+use super::{Proxy, Upstream, text};
+use crate::answer::Failure;
+use crate::config;
+use crate::media;
+use crate::metrics::Metrics;
+use crate::net::{self, FetchError};
+
+/// What is asked of an upstream; `None` is all of it.
+type Part = (Address, Option<Asked>);
+
+/// Everything that viewers share of segments.
+#[derive(Debug)]
+pub(super) struct Bodies {
+    pub(super) window: Window,
+    pub(super) budget: Arc<Budget>,
+    /// On their way; `None` in place of a part is a whole resource.
+    open: Arc<DashMap<Part, Open>>,
+    heads: Together<Part, Result<Found, Failure>>,
+    /// An upstream's refusals, for a moment.
+    refused: moka::sync::Cache<Part, Failure>,
+    metrics: Metrics,
+}
+
+/// A flight that others may join.
+#[derive(Clone, Debug)]
+struct Open {
+    body: Body,
+    flight: Weak<Flight>,
+    /// Asked for a part, the upstream sent all.
+    ignores_ranges: bool,
+}
+
+/// Takes a flight out of the list.
+#[derive(Debug)]
+pub(super) struct Listed {
+    open: Arc<DashMap<Part, Open>>,
+    part: Part,
+}
+
+/// What is known of a body before it is read.
+#[derive(Clone, Debug)]
+pub(super) struct Body {
+    pub(super) head: Head,
+    /// Of the whole resource, in bytes.
+    pub(super) length: Option<u64>,
+    /// The part that the upstream sent, where it is not all.
+    pub(super) part: Option<ContentRange>,
+    /// Bytes of a picture that are left out at the beginning.
+    pub(super) skipped: u64,
+}
+
+/// Where the bytes are.
+#[derive(Clone, Debug)]
+pub(super) enum Found {
+    Window(Arc<Segment>),
+    Flight(Body, Arc<Flight>),
+    /// A playlist under a segment's name, rewritten.
+    Text(Arc<Text>),
+}
+
+/// Failures of connections are tried once more; the wait is random below this.
+const RETRY_WITHIN: Duration = Duration::from_millis(200);
+/// What a picture in front of packets may take.
+const DISGUISE: usize = 64 << 10;
+
+impl Bodies {
+    pub(super) fn new(config: &config::Relay, metrics: Metrics) -> Self {
+        Self {
+            window: Window::new(config, metrics.clone()),
+            budget: Arc::new(Budget::new(config, metrics.clone())),
+            open: Arc::default(),
+            heads: Together::default(),
+            refused: moka::sync::Cache::builder()
+                .max_capacity(1024)
+                .time_to_live(config.refused)
+                .build(),
+            metrics,
+        }
+    }
+
+    /// The body of `upstream`, or what of it was asked for.
+    pub(super) async fn get(
+        &self,
+        proxy: &Proxy,
+        upstream: &Upstream,
+        kind: Kind,
+        name: &str,
+        asked: Option<Asked>,
+    ) -> Result<Found, Failure> {
+        let address = upstream.address(kind);
+        if let Some(segment) = self.window.get(&address) {
+            self.metrics.served("window");
+            return Ok(Found::Window(segment));
+        }
+        let whole = (address, None);
+        if let Some(found) = self.join(&whole, asked.is_some()) {
+            self.metrics.served("joined");
+            return Ok(found);
+        }
+        let part = (whole.0, asked);
+        if let Some(found) = asked.and_then(|_| self.join(&part, false)) {
+            self.metrics.served("joined");
+            return Ok(found);
+        }
+        if let Some(failure) = self.refused.get(&part) {
+            return Err(failure);
+        }
+        let (work, joined) = self.heads.join(&part, || {
+            // What ended just now is in one of the lists.
+            if let Some(segment) = self.window.get(&part.0) {
+                return futures::future::ready(Ok(Found::Window(segment))).boxed();
+            }
+            if let Some(found) = self.join(&part, false) {
+                return futures::future::ready(Ok(found)).boxed();
+            }
+            let (proxy, upstream) = (proxy.clone(), upstream.clone());
+            let (part, name) = (part.clone(), name.to_owned());
+            async move { fetch(&proxy, &upstream, part, &name).await }.boxed()
+        });
+        self.metrics
+            .served(if joined { "joined" } else { "fetched" });
+        let found = work.await;
+        if let Err(failure) = &found
+            && failure.status.is_client_error()
+        {
+            self.refused.insert(part, failure.clone());
+        }
+        found
+    }
+
+    /// A flight that is still there from its first byte.
+    fn join(&self, part: &Part, for_a_range: bool) -> Option<Found> {
+        // A flight must not end while the list is held: its end takes it out.
+        let open = self.open.get(part).map(|open| open.clone())?;
+        let flight = open.flight.upgrade()?;
+        let fits = flight.is_joinable() && (!for_a_range || open.ignores_ranges);
+        fits.then_some(Found::Flight(open.body, flight))
+    }
+}
+
+impl Drop for Listed {
+    fn drop(&mut self) {
+        self.open
+            .remove_if(&self.part, |_, open| open.flight.strong_count() == 0);
+    }
+}
+
+impl Upstream {
+    pub(super) fn address(&self, kind: Kind) -> Address {
+        Address {
+            kind,
+            stream: self.stream.clone(),
+            url: self.url.to_string(),
+        }
+    }
+}
+
+/// Asks the upstream; a connection that fails before it answered is made once
+/// more.
+pub(super) async fn send(
+    upstream: &Upstream,
+    request: net::Request,
+    purpose: &'static str,
+) -> Result<net::Response, FetchError> {
+    let again = request.clone();
+    match upstream
+        .egress
+        .send(request, &*upstream.profile, purpose)
+        .await
+    {
+        Err(FetchError::Connect | FetchError::Protocol(_)) => {
+            let within = rand::random_range(Duration::ZERO..RETRY_WITHIN);
+            tokio::time::sleep(within).await;
+            upstream
+                .egress
+                .send(again, &*upstream.profile, purpose)
+                .await
+        }
+        answered => answered,
+    }
+}
+
+async fn fetch(
+    proxy: &Proxy,
+    upstream: &Upstream,
+    part: Part,
+    name: &str,
+) -> Result<Found, Failure> {
+    let (kind, asked) = (part.0.kind, part.1);
+    let mut request = upstream.egress.get(upstream.url.clone());
+    if let Some(asked) = asked {
+        request.headers.insert(RANGE, asked.header());
+    }
+    let mut response = send(upstream, request, "relay").await?;
+    let range = content_range(&response, asked)?;
+    let first = range.map_or(0, |range| range.span.first);
+    let read = beginning(&mut response, kind, first).await?;
+    let seen: Vec<u8> = read.concat();
+    let judged = match first {
+        _ if response.is_encoded() => Judged::Playlist,
+        0 => head::judge(kind, name, &seen)?,
+        _ => Judged::Media(head::judge_middle(kind, name, &seen)?),
+    };
+    let (content_type, skipped) = match judged {
+        Judged::Media(media) => (media, 0),
+        Judged::Disguised(length) if asked.is_none() => {
+            proxy.0.metrics.disguised();
+            (HeaderValue::from_static("video/mp2t"), length as u64)
+        }
+        Judged::Disguised(_) => (media::type_by_name(name), 0),
+        Judged::Playlist if range.is_none() => {
+            let text = text::met(proxy, upstream, response, &read).await?;
+            return Ok(Found::Text(Arc::new(text)));
+        }
+        Judged::Playlist => {
+            let why = "a part of a playlist is no media";
+            return Err(Failure::upstream_is("upstream_not_media", why));
+        }
+    };
+    let length = match range {
+        Some(range) => range.total,
+        None => response.content_length(),
+    };
+    let body = Body {
+        head: Head::new(content_type, &response.headers, skipped == 0),
+        length: length.map(|length| length.saturating_sub(skipped)),
+        part: range,
+        skipped,
+    };
+    Ok(proxy
+        .0
+        .bodies
+        .begin(&proxy.0.config, part, body, read, response))
+}
+
+impl Bodies {
+    fn begin(
+        &self,
+        config: &config::Relay,
+        (address, asked): Part,
+        body: Body,
+        read: Vec<Bytes>,
+        source: net::Response,
+    ) -> Found {
+        let kept = match body.part {
+            None => self.window.place(&address, &body.head, body.length),
+            Some(_) => None,
+        };
+        let ignores_ranges = asked.is_some() && body.part.is_none();
+        let part = (address, asked.filter(|_| !ignores_ranges));
+        let listed = Listed {
+            open: self.open.clone(),
+            part: part.clone(),
+        };
+        let first = body.part.map_or(0, |part| part.span.first);
+        let flight = Arc::new(Flight::new(
+            first,
+            without(read, body.skipped),
+            source,
+            Pace::new(config),
+            self.budget.clone(),
+            kept,
+            listed,
+        ));
+        let open = Open {
+            body: body.clone(),
+            flight: Arc::downgrade(&flight),
+            ignores_ranges,
+        };
+        self.open.insert(part, open);
+        Found::Flight(body, flight)
+    }
+}
+
+/// The part that the upstream sends, if it is not all. An answer to something
+/// else than was asked is none.
+fn content_range(
+    response: &net::Response,
+    asked: Option<Asked>,
+) -> Result<Option<ContentRange>, Failure> {
+    let not_what = |why| Failure::upstream_is("upstream_range", why);
+    match response.status {
+        StatusCode::OK => Ok(None),
+        StatusCode::PARTIAL_CONTENT => {
+            let got = response.headers.get(CONTENT_RANGE);
+            let got = got.and_then(ContentRange::parse);
+            let got =
+                got.ok_or_else(|| not_what("the upstream does not say which part it sent"))?;
+            let asked = asked.unwrap_or(Asked::From {
+                first: 0,
+                last: None,
+            });
+            if !asked.is_answered_by(got) {
+                return Err(not_what(
+                    "the upstream sent another part than was asked for",
+                ));
+            }
+            let length = response.content_length();
+            if length.is_some_and(|length| length != got.span.length()) {
+                return Err(not_what("the upstream sent another length than it says"));
+            }
+            let all = got.span.first == 0 && got.total == Some(got.span.length());
+            Ok(Some(got).filter(|_| !all))
+        }
+        status => Err(Failure::upstream(status, &response.headers)),
+    }
+}
+
+/// The first pieces: as many as tell what they are.
+async fn beginning(
+    response: &mut net::Response,
+    kind: Kind,
+    first: u64,
+) -> Result<Vec<Bytes>, Failure> {
+    let mut read: Vec<Bytes> = Vec::new();
+    let mut length = 0;
+    while length < media::ENOUGH {
+        let Some(piece) = response.chunk().await? else {
+            return Ok(read);
+        };
+        length += piece.len();
+        read.push(piece);
+    }
+    let is_picture = |read: &[Bytes]| {
+        let seen = read.concat();
+        matches!(media::sniff(&seen), media::Content::Media(kind) if kind.starts_with("image/"))
+            && media::behind_picture(&seen).is_none()
+    };
+    if kind == Kind::Segment && first == 0 && is_picture(&read) {
+        while length < DISGUISE + media::ENOUGH {
+            let Some(piece) = response.chunk().await? else {
+                break;
+            };
+            length += piece.len();
+            read.push(piece);
+        }
+    }
+    Ok(read)
+}
+
+/// Without the first `skipped` bytes.
+fn without(read: Vec<Bytes>, skipped: u64) -> Vec<Bytes> {
+    let mut left = usize::try_from(skipped).unwrap_or(usize::MAX);
+    let rest = read.into_iter().filter_map(|mut piece| {
+        let cut = left.min(piece.len());
+        left -= cut;
+        bytes::Buf::advance(&mut piece, cut);
+        Some(piece).filter(|piece| !piece.is_empty())
+    });
+    rest.collect()
+}

@@ -1,0 +1,288 @@
+//! Answers that are made here, whole: rewritten playlists, keys, small
+//! documents. Everybody who asks at the same time, or a moment later, gets the
+//! same one.
+
+use std::borrow::Cow;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use aws_lc_rs::digest;
+use axum::response::{IntoResponse, Response};
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use bytes::{Bytes, BytesMut};
+use futures::FutureExt as _;
+use futures::future::BoxFuture;
+use http::header::{CACHE_CONTROL, CONTENT_DISPOSITION, CONTENT_TYPE, ETAG, IF_NONE_MATCH};
+use http::{HeaderMap, HeaderValue, StatusCode};
+
+use super::links::Kind;
+use super::together::Together;
+use super::window::Address;
+use super::{Directives, Proxy, Upstream, fetch, head, playlist};
+use crate::answer::Failure;
+use crate::config;
+use crate::media::{Content, sniff};
+use crate::metrics::Metrics;
+use crate::net;
+use crate::playlist::Variables;
+
+/// A whole answer.
+#[derive(Debug)]
+pub(super) struct Text {
+    pub(super) content_type: HeaderValue,
+    pub(super) body: Bytes,
+    /// Of these bytes.
+    pub(super) etag: HeaderValue,
+    /// How long it may be kept, here and by others together.
+    pub(super) fresh: Duration,
+    pub(super) made: Instant,
+}
+
+/// What stands for one text.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub(super) enum Name {
+    /// A stream's own playlist.
+    Entry(String, Directives),
+    Rendition(String, String, Variables, Directives),
+    Resource(Address, Variables, Directives),
+}
+
+/// What viewers share of texts.
+#[derive(Debug)]
+pub(super) struct Texts {
+    work: Together<Name, Result<Arc<Text>, Failure>>,
+    kept: moka::sync::Cache<Name, Arc<Text>>,
+    /// An upstream's refusals, for a moment.
+    refused: moka::sync::Cache<Name, Failure>,
+    metrics: Metrics,
+}
+
+/// No text is kept longer, whatever it says of itself.
+const LONGEST: Duration = Duration::from_secs(10);
+/// Keys rotate behind their URL.
+const KEY_AGE: Duration = Duration::from_secs(5);
+
+impl Texts {
+    pub(super) fn new(config: &config::Relay, metrics: Metrics) -> Self {
+        Self {
+            work: Together::default(),
+            kept: moka::sync::Cache::builder()
+                .max_capacity(config.texts.as_u64())
+                .weigher(|_: &Name, text: &Arc<Text>| {
+                    u32::try_from(text.body.len() + 512).unwrap_or(u32::MAX)
+                })
+                .time_to_live(LONGEST)
+                .build(),
+            refused: moka::sync::Cache::builder()
+                .max_capacity(1024)
+                .time_to_live(config.refused)
+                .build(),
+            metrics,
+        }
+    }
+
+    /// The text of that name: kept, on its way, or made by `make`.
+    pub(super) async fn get(
+        &self,
+        name: Name,
+        make: impl FnOnce() -> BoxFuture<'static, Result<Text, Failure>>,
+    ) -> Result<Arc<Text>, Failure> {
+        if let Some(text) = self.kept(&name) {
+            self.metrics.served("window");
+            return Ok(text);
+        }
+        if let Some(failure) = self.refused.get(&name) {
+            return Err(failure);
+        }
+        let (work, joined) = self.work.join(&name, || {
+            // What ended just now is there.
+            if let Some(text) = self.kept(&name) {
+                return futures::future::ready(Ok(text)).boxed();
+            }
+            let (kept, refused, name) = (self.kept.clone(), self.refused.clone(), name.clone());
+            let making = make();
+            async move {
+                match making.await {
+                    Ok(text) => {
+                        let text = Arc::new(text);
+                        kept.insert(name, text.clone());
+                        Ok(text)
+                    }
+                    Err(failure) => {
+                        if failure.status.is_client_error() {
+                            refused.insert(name, failure.clone());
+                        }
+                        Err(failure)
+                    }
+                }
+            }
+            .boxed()
+        });
+        self.metrics
+            .served(if joined { "joined" } else { "fetched" });
+        work.await
+    }
+
+    fn kept(&self, name: &Name) -> Option<Arc<Text>> {
+        let text = self.kept.get(name)?;
+        (text.made.elapsed() < text.fresh).then_some(text)
+    }
+}
+
+impl Text {
+    pub(super) fn new(content_type: HeaderValue, body: Bytes, fresh: Duration) -> Self {
+        let digest = digest::digest(&digest::SHA256, &body);
+        let etag = format!("\"{}\"", URL_SAFE_NO_PAD.encode(&digest.as_ref()[..12]));
+        Self {
+            content_type,
+            body,
+            etag: HeaderValue::from_str(&etag).expect("base64url and quotes"),
+            fresh,
+            made: Instant::now(),
+        }
+    }
+}
+
+/// The answer, or that the viewer has it already.
+pub(super) fn answer(text: &Text, asked: &HeaderMap) -> Response {
+    let mut headers = HeaderMap::new();
+    let left = text.fresh.saturating_sub(text.made.elapsed()).as_secs();
+    let cache = match left {
+        0 => HeaderValue::from_static("no-cache"),
+        left => HeaderValue::from_str(&format!("max-age={left}")).expect("digits"),
+    };
+    headers.insert(CACHE_CONTROL, cache);
+    headers.insert(ETAG, text.etag.clone());
+    let known = asked.get(IF_NONE_MATCH);
+    if known.is_some_and(|known| matches(known, &text.etag)) {
+        return (StatusCode::NOT_MODIFIED, headers).into_response();
+    }
+    if text.content_type == "application/octet-stream" {
+        headers.insert(CONTENT_DISPOSITION, HeaderValue::from_static("attachment"));
+    }
+    headers.insert(CONTENT_TYPE, text.content_type.clone());
+    (headers, text.body.clone()).into_response()
+}
+
+/// Whether `If-None-Match` names `etag` (RFC 9110, section 13.1.2).
+pub(super) fn matches(known: &HeaderValue, etag: &HeaderValue) -> bool {
+    let bare = |tag: &str| tag.trim().trim_start_matches("W/").to_owned();
+    let (Ok(known), Ok(etag)) = (known.to_str(), etag.to_str()) else {
+        return false;
+    };
+    let is = |tag: &str| tag.trim() == "*" || bare(tag) == bare(etag);
+    known.split(',').any(is)
+}
+
+/// A key, session data, or JSON that names playlists.
+pub(super) async fn document(
+    proxy: &Proxy,
+    upstream: &Upstream,
+    kind: Kind,
+    directives: Directives,
+) -> Result<Arc<Text>, Failure> {
+    let none = Variables::default();
+    let name = Name::Resource(upstream.address(kind), none, directives.clone());
+    let (this, upstream) = (proxy.clone(), upstream.clone());
+    let make = || async move { make(&this, &upstream, kind, &directives).await }.boxed();
+    proxy.0.texts.get(name, make).await
+}
+
+async fn make(
+    proxy: &Proxy,
+    upstream: &Upstream,
+    kind: Kind,
+    directives: &Directives,
+) -> Result<Text, Failure> {
+    const BYTES: HeaderValue = HeaderValue::from_static("application/octet-stream");
+    let url = directives.on(&upstream.url);
+    let response = in_time(proxy, proxy.0.config.playlist_timeout, async {
+        let request = upstream.egress.get(url);
+        Ok(fetch::send(upstream, request, "relay").await?)
+    });
+    let response = response.await?;
+    if !response.status.is_success() {
+        return Err(Failure::upstream(response.status, &response.headers));
+    }
+    let encoding = encoding(&response);
+    let base = response.url.clone();
+    let body = read(proxy, response, Bytes::new()).await?;
+    if kind == Kind::Key {
+        head::check_key(&body)?;
+        return Ok(Text::new(BYTES, body, KEY_AGE));
+    }
+    let body = playlist::decoded(proxy, &body, encoding.as_deref())?;
+    match kind {
+        Kind::AssetList | Kind::Steering => {
+            playlist::json(proxy, upstream, kind, &body, &base).await
+        }
+        _ if sniff(&body) == Content::Playlist => {
+            playlist::made(proxy, upstream, &body, &base, playlist::Rules::met())
+        }
+        _ => Ok(Text::new(BYTES, Bytes::from(body.into_owned()), KEY_AGE)),
+    }
+}
+
+/// What was asked for as media and may be a playlist, compressed or not;
+/// `begun` is what was read of it.
+pub(super) async fn met(
+    proxy: &Proxy,
+    upstream: &Upstream,
+    response: net::Response,
+    begun: &[Bytes],
+) -> Result<Text, Failure> {
+    let encoding = encoding(&response);
+    let base = response.url.clone();
+    let body = read(proxy, response, begun.concat().into()).await?;
+    let body = playlist::decoded(proxy, &body, encoding.as_deref())?;
+    if sniff(&body) != Content::Playlist {
+        let why = "the upstream sent something compressed where media was expected";
+        return Err(Failure::upstream_is("upstream_not_media", why));
+    }
+    playlist::made(proxy, upstream, &body, &base, playlist::Rules::met())
+}
+
+/// `Content-Encoding`, where it says something.
+pub(super) fn encoding(response: &net::Response) -> Option<String> {
+    let value = response.headers.get(http::header::CONTENT_ENCODING)?;
+    Some(value.to_str().unwrap_or("?").trim().to_ascii_lowercase())
+}
+
+/// The rest of a body, in the time and size of a playlist.
+pub(super) async fn read(
+    proxy: &Proxy,
+    mut response: net::Response,
+    begun: Bytes,
+) -> Result<Bytes, Failure> {
+    let max = proxy.0.config.playlist.as_u64();
+    let reading = async {
+        let mut body = BytesMut::from(&begun[..]);
+        while let Some(piece) = response.chunk().await? {
+            if (body.len() + piece.len()) as u64 > max {
+                proxy.0.metrics.limit("relay.playlist");
+                return Err(net::FetchError::BodyTooLarge(max).into());
+            }
+            body.extend_from_slice(&piece);
+        }
+        Ok(body.freeze())
+    };
+    in_time(proxy, proxy.0.config.playlist_timeout, reading).await
+}
+
+pub(super) async fn in_time<T>(
+    proxy: &Proxy,
+    limit: Duration,
+    exchange: impl Future<Output = Result<T, Failure>>,
+) -> Result<T, Failure> {
+    match tokio::time::timeout(limit, exchange).await {
+        Ok(result) => result,
+        Err(_) => {
+            proxy.0.metrics.limit("relay.playlist_timeout");
+            Err(net::FetchError::Timeout("relay.playlist_timeout").into())
+        }
+    }
+}
+
+/// Bytes of a document, decoded or as they came.
+pub(super) type Decoded<'a> = Cow<'a, [u8]>;

@@ -1,0 +1,198 @@
+//! A body as one viewer gets it: pieces of a flight or of the window, and no
+//! byte beyond what was promised. A body that breaks off ends as an error, never
+//! as a clean end.
+
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll, ready};
+
+use bytes::Bytes;
+use futures::FutureExt as _;
+use futures::future::BoxFuture;
+use http::StatusCode;
+use http::header::{IF_RANGE, RANGE};
+use http_body::{Frame, SizeHint};
+
+use super::Upstream;
+use super::fetch::Body;
+use super::flight::{Piece, Reader};
+use super::range::{Asked, ContentRange};
+use super::window::Segment;
+use crate::metrics::{Counted, Metrics};
+use crate::net::{self, FetchError};
+
+/// What a viewer's connection polls.
+pub(super) struct Viewer {
+    from: From,
+    /// Where the next byte is in the resource.
+    at: u64,
+    /// Bytes that are still promised; `None`: all there are.
+    left: Option<u64>,
+    metrics: Metrics,
+    _open: Counted,
+}
+
+enum From {
+    Window {
+        segment: Arc<Segment>,
+        /// The piece that has the next byte, and where that piece begins.
+        piece: usize,
+        begin: u64,
+    },
+    Flight(Reader, Arc<Resume>),
+    /// The flight has left this reader behind.
+    Asking(BoxFuture<'static, Result<net::Response, FetchError>>),
+    Own(Box<net::Response>),
+}
+
+/// How one who was left behind goes on.
+pub(super) struct Resume {
+    pub(super) upstream: Upstream,
+    pub(super) body: Body,
+}
+
+impl Viewer {
+    /// `length` bytes of `segment` from `first`.
+    pub(super) fn of_segment(
+        segment: Arc<Segment>,
+        first: u64,
+        length: u64,
+        metrics: &Metrics,
+    ) -> Self {
+        let from = From::Window {
+            segment,
+            piece: 0,
+            begin: 0,
+        };
+        Self::new(from, first, Some(length), metrics)
+    }
+
+    /// `length` bytes of a flight from `first`, if that is known.
+    pub(super) fn of_flight(
+        reader: Reader,
+        resume: Resume,
+        first: u64,
+        length: Option<u64>,
+        metrics: &Metrics,
+    ) -> Self {
+        Self::new(
+            From::Flight(reader, Arc::new(resume)),
+            first,
+            length,
+            metrics,
+        )
+    }
+
+    fn new(from: From, at: u64, left: Option<u64>, metrics: &Metrics) -> Self {
+        Self {
+            from,
+            at,
+            left,
+            metrics: metrics.clone(),
+            _open: metrics.relay_opened(),
+        }
+    }
+
+    fn poll(&mut self, cx: &mut Context<'_>) -> Poll<Result<Option<Bytes>, FetchError>> {
+        loop {
+            match &mut self.from {
+                From::Window {
+                    segment,
+                    piece,
+                    begin,
+                } => {
+                    let Some(bytes) = segment.pieces.get(*piece) else {
+                        return Poll::Ready(Ok(None));
+                    };
+                    let skipped = self.at - *begin;
+                    if skipped < bytes.len() as u64 {
+                        let skipped = usize::try_from(skipped).unwrap_or(usize::MAX);
+                        return Poll::Ready(Ok(Some(bytes.slice(skipped..))));
+                    }
+                    *begin += bytes.len() as u64;
+                    *piece += 1;
+                }
+                From::Flight(reader, resume) => match ready!(reader.poll(cx))? {
+                    Piece::Bytes(bytes) => return Poll::Ready(Ok(Some(bytes))),
+                    Piece::End => return Poll::Ready(Ok(None)),
+                    Piece::Gone => {
+                        let (resume, at) = (resume.clone(), self.at);
+                        self.from = From::Asking(async move { resume.ask(at).await }.boxed());
+                    }
+                },
+                From::Asking(answer) => {
+                    let response = ready!(answer.poll_unpin(cx))?;
+                    self.from = From::Own(Box::new(response));
+                }
+                From::Own(response) => return response.poll_chunk(cx),
+            }
+        }
+    }
+}
+
+impl http_body::Body for Viewer {
+    type Data = Bytes;
+    type Error = FetchError;
+
+    fn poll_frame(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, FetchError>>> {
+        let this = &mut *self;
+        if this.left == Some(0) {
+            return Poll::Ready(None);
+        }
+        let Some(mut bytes) = ready!(this.poll(cx))? else {
+            return Poll::Ready(match this.left {
+                None => None,
+                Some(_) => Some(Err(FetchError::Protocol(
+                    "the body ended before its length".into(),
+                ))),
+            });
+        };
+        if let Some(left) = &mut this.left {
+            bytes.truncate(usize::try_from(*left).unwrap_or(usize::MAX));
+            *left -= bytes.len() as u64;
+        }
+        this.at += bytes.len() as u64;
+        this.metrics.relayed(bytes.len());
+        Poll::Ready(Some(Ok(Frame::data(bytes))))
+    }
+
+    fn is_end_stream(&self) -> bool {
+        self.left == Some(0)
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        self.left.map_or_else(SizeHint::new, SizeHint::with_exact)
+    }
+}
+
+impl Resume {
+    /// The same resource from `at`; whatever is not surely the same is an error.
+    async fn ask(&self, at: u64) -> Result<net::Response, FetchError> {
+        let Self { upstream, body } = self;
+        let changed = || FetchError::Protocol("the rest of the body cannot be had".into());
+        let asked = Asked::From {
+            first: at + body.skipped,
+            last: None,
+        };
+        let mut request = upstream.egress.get(upstream.url.clone());
+        request.headers.insert(RANGE, asked.header());
+        let strong = body.head.etag.as_ref();
+        if let Some(etag) = strong.filter(|etag| !etag.as_bytes().starts_with(b"W/")) {
+            request.headers.insert(IF_RANGE, etag.clone());
+        }
+        let response = upstream
+            .egress
+            .send(request, &*upstream.profile, "relay")
+            .await?;
+        let got = response.headers.get(http::header::CONTENT_RANGE);
+        let got = got.and_then(ContentRange::parse).ok_or_else(changed)?;
+        let known = body.length.map(|length| length + body.skipped);
+        let same = response.status == StatusCode::PARTIAL_CONTENT
+            && asked.is_answered_by(got)
+            && (known.is_none() || got.total.is_none() || got.total == known);
+        if same { Ok(response) } else { Err(changed()) }
+    }
+}
