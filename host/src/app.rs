@@ -153,6 +153,7 @@ impl App {
         };
         let hinted = schedule.clone();
         let scheduler = Scheduler::new(parts, &config, move || hint(&hinted));
+        let keys = links.clone();
         let by_hand = net.egress(net.policy(&[])).context("the outgoing client")?;
         let proxy = Proxy::new(
             links,
@@ -168,6 +169,7 @@ impl App {
             .watch(stop.clone())
             .context("the plugins directory cannot be watched")?;
         tasks.spawn(load);
+        tasks.spawn(keys.follow(config.links.poll, stop.clone()));
         tasks.spawn(tell_rollbacks(
             registry.notices(),
             alerts,

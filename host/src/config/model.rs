@@ -138,6 +138,8 @@ pub struct Links {
     #[serde(deserialize_with = "value::path")]
     pub key_file: PathBuf,
     #[serde(deserialize_with = "value::duration")]
+    pub poll: Duration,
+    #[serde(deserialize_with = "value::duration")]
     pub lifetime: Duration,
     #[serde(deserialize_with = "value::duration")]
     pub bucket: Duration,

@@ -23,6 +23,7 @@ use aws_lc_rs::{digest, hmac, rand as secure};
 use base64::Engine as _;
 use base64::engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD};
 use jiff::Timestamp;
+use tokio_util::sync::CancellationToken;
 
 pub use self::link::{Kind, Link, Route};
 use crate::files;
@@ -120,6 +121,31 @@ impl Links {
             self.keys.store(Arc::new(new));
         }
         Ok(changed)
+    }
+
+    /// Reads the key file again and again until `stop`, off the runtime.
+    pub async fn follow(self, every: Duration, stop: CancellationToken) {
+        let mut troubled = false;
+        while stop
+            .run_until_cancelled(tokio::time::sleep(every))
+            .await
+            .is_some()
+        {
+            let this = self.clone();
+            let reading = tokio::task::spawn_blocking(move || this.reload());
+            // A mount that hangs holds one thread, and nothing waits for it.
+            match stop.run_until_cancelled(reading).await {
+                Some(Ok(Ok(true))) => tracing::info!("links are sealed with other keys now"),
+                Some(Ok(Err(error))) if !troubled => {
+                    tracing::warn!(%error, "the keys that were read before stay");
+                    troubled = true;
+                    continue;
+                }
+                Some(Ok(Err(_))) => continue,
+                _ => {}
+            }
+            troubled = false;
+        }
     }
 
     /// The expiry of a resource link made at `now`: rounded up, so that all

@@ -304,3 +304,38 @@ async fn a_real_player_sees_both_variants_and_decodes_without_an_error() {
     .await;
     assert_eq!(complaints, "");
 }
+
+/// A link's version and the id of its key, but for a few bits.
+fn sealer(link: &str) -> &str {
+    &link.split_once("url=").unwrap().1[..6]
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn keys_rotate_under_playing_viewers() {
+    let house = House::start_with("[links]\npoll = \"100ms\"", "/event/live").await;
+    let (variant, _) = house.variant().await;
+    let old = house.segments().await;
+    let file = house.dir.path().join("data/links.key");
+    let key = std::fs::read_to_string(&file).unwrap();
+    let new = "AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA=";
+    std::fs::write(&file, format!("{new}\n{key}")).unwrap();
+    house
+        .wait("links under the new key", async |house| {
+            let now = house.segments().await;
+            (sealer(&now[6]) != sealer(&old[6])).then_some(())
+        })
+        .await;
+    assert_eq!(house.get(&old[6]).await.status(), StatusCode::OK);
+    assert_eq!(house.get(&variant).await.status(), StatusCode::OK);
+    // What is no key file changes nothing.
+    std::fs::write(&file, "half a k").unwrap();
+    tokio::time::sleep(Duration::from_millis(300)).await;
+    assert_eq!(house.get(&old[6]).await.status(), StatusCode::OK);
+    // The old key is taken away: its links end.
+    std::fs::write(&file, format!("{new}\n")).unwrap();
+    house
+        .wait("the end of the old key", async |house| {
+            (house.get(&old[6]).await.status() == StatusCode::FORBIDDEN).then_some(())
+        })
+        .await;
+}
