@@ -13,6 +13,8 @@ mod json;
 mod keys;
 mod media;
 mod oddities;
+mod own;
+mod parsed;
 mod properties;
 
 /// Small enough to be reached in a moment.

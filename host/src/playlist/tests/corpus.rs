@@ -4,6 +4,7 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
+use super::parsed::parsed_alike;
 use super::*;
 
 fn files(directory: &Path, found: &mut Vec<PathBuf>) {
@@ -51,7 +52,7 @@ fn playlists_in_the_wild() {
     let base = Url::parse("http://upstream.test/a/b/pl.m3u8?x=1").unwrap();
     let none = Variables::default();
     let context = context(&base, &none);
-    let mut links = 0;
+    let (mut links, mut compared) = (0, 0);
     for path in &paths {
         let body = fs::read(path).unwrap();
         let mut children = Vec::new();
@@ -68,6 +69,11 @@ fn playlists_in_the_wild() {
         );
         assert!(!out.contains("upstream.test"), "{name}: {out}");
         same_but_for_links(&body, &rewritten, &children, &base, &name.to_string());
+        if rewritten.problems.is_empty() && rewritten.variables.is_empty() {
+            let before = text_of(&body);
+            parsed_alike(&name.to_string(), &before, &out, &children, &base, &none);
+            compared += 1;
+        }
         media_state(&body, &context);
         if let Some(master) = multivariant(&body, &context) {
             assert_eq!(rewritten.kind, Kind::Multivariant, "{name}");
@@ -76,7 +82,13 @@ fn playlists_in_the_wild() {
             }
         }
     }
-    println!("{} playlists, {links} links", paths.len());
+    let count = paths.len();
+    println!("{count} playlists in the wild, {links} links, {compared} parsed alike");
+    assert!(compared * 10 > count * 9, "{compared} of {count} compared");
+}
+
+fn text_of(body: &[u8]) -> String {
+    String::from_utf8_lossy(&normalise(body)).into_owned()
 }
 
 /// Line by line: the same bytes, or a link that opens to what was there,
@@ -91,7 +103,7 @@ fn same_but_for_links(
     if !rewritten.problems.is_empty() || !rewritten.variables.is_empty() {
         return;
     }
-    let before = String::from_utf8_lossy(&normalise(body)).into_owned();
+    let before = text_of(body);
     let after = text(rewritten);
     assert_eq!(before.lines().count(), after.lines().count(), "{name}");
     for (before, after) in before.lines().zip(after.lines()) {
