@@ -1,7 +1,8 @@
 #!/bin/sh
 # Makes the testbed's loop of media: one minute, in 30 segments of 2 s, for
 # two variants. Needs ffmpeg with libx264 and DejaVu Sans (Debian: ffmpeg,
-# fonts-dejavu-core). Run it in this directory; it writes 360p.ts and 180p.ts.
+# fonts-dejavu-core). Run it in this directory; it writes 360p.ts and 180p.ts,
+# and second.aac: the same minute's sound in another key, the second language.
 #
 # What the numbers are for:
 # - 60 s, so that the seconds in the picture can be those of the wall clock;
@@ -53,4 +54,9 @@ encode() { # name, what is left to do to the picture
 label="drawtext=fontfile=$bold:fontcolor=0x8593ab"
 encode 360p "$label:text='360p':fontsize=24:x=w-tw-40:y=28"
 encode 180p "scale=320:180:flags=lanczos,$label:text='180p':fontsize=12:x=w-tw-20:y=15"
-ls -l ./*.ts
+
+# A segment of 60 s is 1875 frames here, too.
+ffmpeg -v error -y -filter_complex "aevalsrc='0.04*sin(2*PI*262*t)+0.03*sin(2*PI*392*t)+0.3*exp(-45*mod(t,1))*sin(2*PI*if(lt(mod(t,60),1),1047,523)*t)':s=32000:c=mono" \
+    -t 180 -c:a aac -b:a 12k -f segment -segment_time 60 -segment_format adts "$work/second-%d.aac"
+cp "$work/second-1.aac" second.aac
+ls -l ./*.ts ./*.aac

@@ -1,4 +1,5 @@
-//! The CDN: a live HLS stream whose time line is the wall clock's.
+//! The CDN: a live HLS stream whose time line is the wall clock's, and beside
+//! it one of every kind ([`crate::kinds`]).
 //!
 //! Segment `n` covers the seconds `2n` to `2n + 2` since 1970 and appears when
 //! it is over; the media sequence number is the segment's number, so that it
@@ -7,8 +8,8 @@
 //! that has expired, is answered 403. Bounds: a playlist of [`WINDOW`] segments, and [`KEPT`] more that are
 //! still served to those who lag behind.
 
-mod playlist;
-mod segment;
+pub(crate) mod playlist;
+pub(crate) mod segment;
 
 use std::{sync::Arc, time::Duration};
 
@@ -24,6 +25,7 @@ use crate::{
     Info,
     clock::Clock,
     faults::FaultStore,
+    kinds,
     tickets::{Audience, Tickets},
     ts::{Loop, SEGMENT_SECONDS},
 };
@@ -32,13 +34,17 @@ use crate::{
 pub(crate) const WINDOW: u64 = 7;
 
 /// How many segments older than the playlist are still there: one minute.
-const KEPT: u64 = 30;
+pub(crate) const KEPT: u64 = 30;
+
+/// The CDN's second name, as content steering wants one.
+pub(crate) const OTHER_NAME: &str = "cdn-two.test";
 
 /// One quality of the stream.
 #[derive(Debug)]
 pub(crate) struct Variant {
     pub(crate) name: &'static str,
     pub(crate) resolution: &'static str,
+    pub(crate) size: (u16, u16),
     pub(crate) codecs: &'static str,
     pub(crate) media: &'static [u8],
 }
@@ -48,12 +54,14 @@ pub(crate) static VARIANTS: [Variant; 2] = [
     Variant {
         name: "360p",
         resolution: "640x360",
+        size: (640, 360),
         codecs: "avc1.4d401e,mp4a.40.2",
         media: include_bytes!("../media/360p.ts"),
     },
     Variant {
         name: "180p",
         resolution: "320x180",
+        size: (320, 180),
         codecs: "avc1.4d401e,mp4a.40.2",
         media: include_bytes!("../media/180p.ts"),
     },
@@ -62,13 +70,13 @@ pub(crate) static VARIANTS: [Variant; 2] = [
 /// The origin's state.
 #[derive(Debug)]
 pub(crate) struct Cdn {
-    origin: String,
+    pub(crate) origin: String,
     site_a: String,
     site_b: String,
     tickets: Arc<Tickets>,
-    faults: FaultStore,
-    clock: Clock,
-    loops: Vec<(&'static Variant, Loop)>,
+    pub(crate) faults: FaultStore,
+    pub(crate) clock: Clock,
+    pub(crate) loops: Vec<(&'static Variant, Loop)>,
 }
 
 impl Cdn {
@@ -94,23 +102,31 @@ impl Cdn {
     }
 
     fn admits(&self, headers: &HeaderMap, random: &str) -> bool {
-        // Exactly one of each: a proxy that adds its own to the viewer's is wrong.
-        let is = |name: header::HeaderName, expected: &str| {
-            let mut values = headers.get_all(name).iter();
-            values.next().is_some_and(|value| value == expected) && values.next().is_none()
-        };
         let now = self.clock.wall().as_secs();
-        let site = match self.tickets.audience(random, now) {
-            Some(Audience::SiteA) => &self.site_a,
-            Some(Audience::SiteB) => &self.site_b,
-            None => return false,
-        };
-        is(header::REFERER, &format!("{site}/")) && is(header::ORIGIN, site)
+        match self.tickets.audience(random, now) {
+            Some(Audience::SiteA) => is_player_of(&self.site_a, headers),
+            Some(Audience::SiteB) => is_player_of(&self.site_b, headers),
+            None => false,
+        }
+    }
+
+    pub(crate) fn is_player_of_site_a(&self, headers: &HeaderMap) -> bool {
+        is_player_of(&self.site_a, headers)
     }
 
     fn variant(&self, name: &str) -> Option<&(&'static Variant, Loop)> {
         self.loops.iter().find(|(variant, _)| variant.name == name)
     }
+}
+
+/// Does a site's own player ask?
+fn is_player_of(site: &str, headers: &HeaderMap) -> bool {
+    // Exactly one of each: a proxy that adds its own to the viewer's is wrong.
+    let is = |name: header::HeaderName, expected: &str| {
+        let mut values = headers.get_all(name).iter();
+        values.next().is_some_and(|value| value == expected) && values.next().is_none()
+    };
+    is(header::REFERER, &format!("{site}/")) && is(header::ORIGIN, site)
 }
 
 /// The number of the newest segment that is complete at a time.
@@ -122,7 +138,8 @@ pub(crate) fn router(cdn: Arc<Cdn>) -> Router {
     Router::new()
         .route("/live/{random}/master.m3u8", get(master))
         .route("/live/{random}/{variant}/{file}", get(file))
-        .with_state(cdn)
+        .with_state(Arc::clone(&cdn))
+        .merge(kinds::router(cdn))
 }
 
 async fn master(
@@ -163,7 +180,7 @@ async fn file(
 }
 
 impl Cdn {
-    fn playlist_answer(&self, text: impl FnOnce(&Self) -> String) -> Response {
+    pub(crate) fn playlist_answer(&self, text: impl FnOnce(&Self) -> String) -> Response {
         if let Some(status) = self.faults.get().playlist_status {
             return status.into_response();
         }
@@ -175,10 +192,10 @@ impl Cdn {
     }
 }
 
-fn forbidden() -> Response {
+pub(crate) fn forbidden() -> Response {
     (StatusCode::FORBIDDEN, "403 Forbidden\n").into_response()
 }
 
-fn not_found() -> Response {
+pub(crate) fn not_found() -> Response {
     (StatusCode::NOT_FOUND, "404 Not Found\n").into_response()
 }

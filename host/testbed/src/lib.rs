@@ -1,7 +1,8 @@
 //! A simulated internet for tests, benches and the demo, on loopback addresses
 //! and ephemeral ports: a site that hides its stream, one behind a log-in, two
-//! redirecting hosts, a CDN with a live HLS stream, two schedule APIs, a log of what reached them,
-//! and faults. Nothing of it is part of the shipped binary.
+//! redirecting hosts, a CDN with live HLS streams of every kind, two schedule
+//! APIs, a log of what reached them, and faults. Nothing of it is part of the
+//! shipped binary.
 //!
 //! It opens no outbound socket and names no host outside its own `.test`
 //! names, apart from the refused targets that its test pages name. Every
@@ -16,7 +17,9 @@ mod clock;
 mod control;
 mod cookies;
 pub mod faults;
+mod kinds;
 pub mod log;
+mod mp4;
 mod packer;
 mod schedule;
 pub mod server;
@@ -130,7 +133,9 @@ impl Testbed {
             site_b: site_b.origin(),
             hosts: [&site_a, &site_b, &go, &edge, &cdn, &schedule]
                 .map(|endpoint| (endpoint.name.to_owned(), endpoint.address.ip()))
-                .into(),
+                .into_iter()
+                .chain([(cdn::OTHER_NAME.to_owned(), cdn.address.ip())])
+                .collect(),
             ports: [&site_a, &site_b, &go, &edge, &cdn, &schedule, &control]
                 .map(|endpoint| endpoint.address.port())
                 .into(),

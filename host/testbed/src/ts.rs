@@ -10,9 +10,13 @@
 //!
 //! Pure: no I/O, no time. Memory: the indices, and one segment per call.
 
+mod tracks;
+
 use std::{collections::BTreeMap, ops::Range};
 
 use anyhow::{Context as _, bail, ensure};
+
+pub(crate) use tracks::{Format, Track};
 
 /// Segments in the loop.
 pub(crate) const SEGMENTS: u64 = 30;

@@ -58,7 +58,7 @@ pub(super) fn segment_number(file: &str) -> Option<u64> {
     (digits == u64::to_string(&number)).then_some(number)
 }
 
-fn date(seconds: u64) -> String {
+pub(crate) fn date(seconds: u64) -> String {
     let time =
         Timestamp::from_second(seconds.try_into().unwrap_or(i64::MAX)).unwrap_or(Timestamp::MAX);
     time.strftime("%Y-%m-%dT%H:%M:%S.000Z").to_string()

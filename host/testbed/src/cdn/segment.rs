@@ -13,7 +13,7 @@ use http::{HeaderMap, StatusCode, header};
 use tokio::time::{Instant, sleep, sleep_until};
 
 use super::{Cdn, KEPT, WINDOW, newest, not_found};
-use crate::ts::Loop;
+use crate::{faults::Faults, ts::Loop};
 
 /// How often a slow body moves.
 const TICK: Duration = Duration::from_millis(50);
@@ -25,7 +25,17 @@ pub(super) async fn answer(cdn: &Cdn, looped: &Loop, number: u64, headers: &Head
     if number > newest || number + WINDOW + KEPT <= newest {
         return not_found();
     }
-    let faults = cdn.faults.get();
+    let bytes = Bytes::from(looped.segment(number));
+    served(&cdn.faults.get(), bytes, "video/mp2t", headers).await
+}
+
+/// Media with the faults of segments, or the range that was asked for.
+pub(crate) async fn served(
+    faults: &Faults,
+    bytes: Bytes,
+    media_type: &'static str,
+    headers: &HeaderMap,
+) -> Response {
     if faults.segment_first_byte_delay_ms > 0 {
         sleep(Duration::from_millis(faults.segment_first_byte_delay_ms)).await;
     }
@@ -33,7 +43,6 @@ pub(super) async fn answer(cdn: &Cdn, looped: &Loop, number: u64, headers: &Head
         return status.into_response();
     }
 
-    let bytes = Bytes::from(looped.segment(number));
     let whole = bytes.len();
     let (status, bytes, content_range) = match requested(headers, whole) {
         Requested::All => (StatusCode::OK, bytes, None),
@@ -52,7 +61,7 @@ pub(super) async fn answer(cdn: &Cdn, looped: &Loop, number: u64, headers: &Head
     };
     let length = bytes.len().to_string();
     let fixed = [
-        (header::CONTENT_TYPE, "video/mp2t"),
+        (header::CONTENT_TYPE, media_type),
         (header::ACCEPT_RANGES, "bytes"),
         (header::CACHE_CONTROL, "max-age=60"),
     ];

@@ -1,0 +1,104 @@
+//! AES-128: whole segments of TS under keys that change.
+
+use std::fmt::Write as _;
+
+use aws_lc_rs::{
+    cipher::{AES_128, EncryptionContext, PaddedBlockEncryptingKey, UnboundCipherKey},
+    iv::FixedLength,
+};
+
+use super::{Asked, Found, LINE, TS, numbered, plain};
+
+/// Segments under one key.
+const PERIOD: u64 = 4;
+/// Of this many periods, the last is in the clear.
+const CLEAR_EVERY: u64 = 5;
+
+pub(super) fn aes(asked: &Asked<'_>) -> Option<Found> {
+    match asked.path[..] {
+        ["master.m3u8"] => Some(asked.master("", "")),
+        [file] => {
+            let period = numbered(file, "key", "bin")?;
+            let is_there = LINE.has(period * PERIOD, asked.now)
+                || LINE.has(period * PERIOD + PERIOD - 1, asked.now);
+            (is_there && !is_clear(period)).then(|| Found::Key(key(period)))
+        }
+        [quality, file] => {
+            let one = asked.rendition(quality)?;
+            if file == "index.m3u8" {
+                let mut last = None;
+                return Some(asked.list("", |text, number| {
+                    let period = number / PERIOD;
+                    if last.replace(period) != Some(period) {
+                        text.push_str(&line(asked, period));
+                    }
+                    plain::entry(asked, text, number, quality, "ts");
+                }));
+            }
+            let number = asked.number(LINE, file, "segment", "ts")?;
+            let clear = one.looped.segment(number);
+            let period = number / PERIOD;
+            Some(Found::Media(
+                TS,
+                match is_clear(period) {
+                    true => clear,
+                    false => encrypted(clear, key(period), iv(number)),
+                },
+            ))
+        }
+        _ => None,
+    }
+}
+
+fn is_clear(period: u64) -> bool {
+    period % CLEAR_EVERY == CLEAR_EVERY - 1
+}
+
+/// Every other period states its IV; in the others it is the sequence number.
+fn states_its_iv(period: u64) -> bool {
+    period.is_multiple_of(2)
+}
+
+fn line(asked: &Asked<'_>, period: u64) -> String {
+    if is_clear(period) {
+        return "#EXT-X-KEY:METHOD=NONE\n".to_owned();
+    }
+    let file = format!("key-{period}.bin");
+    let uri = match period.is_multiple_of(3) {
+        true => format!("{}{file}", asked.base),
+        false => format!("../{file}"),
+    };
+    let mut line = format!("#EXT-X-KEY:METHOD=AES-128,URI=\"{uri}\"");
+    if states_its_iv(period) {
+        let _ = write!(
+            line,
+            ",IV=0x{:032X}",
+            u128::from_be_bytes(stated_iv(period))
+        );
+    }
+    line + "\n"
+}
+
+fn key(period: u64) -> [u8; 16] {
+    (0x7465_7374_6265_6421_u128 << 64 | u128::from(period)).to_be_bytes()
+}
+
+fn stated_iv(period: u64) -> [u8; 16] {
+    (u128::from(period) << 64 | 0x6976).to_be_bytes()
+}
+
+fn iv(number: u64) -> [u8; 16] {
+    match states_its_iv(number / PERIOD) {
+        true => stated_iv(number / PERIOD),
+        false => u128::from(number).to_be_bytes(),
+    }
+}
+
+fn encrypted(mut bytes: Vec<u8>, key: [u8; 16], iv: [u8; 16]) -> Vec<u8> {
+    let key = UnboundCipherKey::new(&AES_128, &key).expect("the key has 16 bytes");
+    let key = PaddedBlockEncryptingKey::cbc_pkcs7(key).expect("AES has this mode");
+    let context = EncryptionContext::Iv128(FixedLength::from(iv));
+    key.less_safe_encrypt(&mut bytes, context)
+        .expect("nothing of it depends on the bytes");
+    bytes
+}
