@@ -1,15 +1,21 @@
 //! What goes wrong on purpose. Set in the process or over the control port;
 //! nothing goes wrong by itself and nothing is left to chance.
 
+pub mod wire;
+
 use std::{
-    sync::{Arc, PoisonError, RwLock},
+    sync::{Arc, PoisonError, RwLock, RwLockWriteGuard},
     time::Duration,
 };
 
 use http::StatusCode;
 use serde::{Deserialize, Serialize};
 
-use crate::{clock::Clock, log::Role};
+use crate::{bounded::Bounded, clock::Clock, log::Role, tickets};
+use wire::Wire;
+
+/// Tokens of redirects that may be open at a time.
+const TOKENS: usize = 1_024;
 
 /// The faults in force. The default is none. Times are in milliseconds, as
 /// they stand in the control port's JSON.
@@ -43,12 +49,17 @@ pub struct Faults {
     /// everything while a session is live.
     #[serde(with = "status")]
     pub openf1_status: Option<StatusCode>,
+    /// What is wrong with single answers of the CDN.
+    pub wire: Vec<Wire>,
 }
 
-#[derive(Debug, Default)]
+#[derive(Debug)]
 struct Kept {
     faults: Faults,
     frozen_at: Option<Duration>,
+    /// How often each of `faults.wire` has been met.
+    met: Vec<u64>,
+    tokens: Bounded<String, ()>,
 }
 
 /// The shared faults.
@@ -61,7 +72,12 @@ pub(crate) struct FaultStore {
 impl FaultStore {
     pub(crate) fn new(clock: Clock) -> Self {
         Self {
-            kept: Arc::default(),
+            kept: Arc::new(RwLock::new(Kept {
+                faults: Faults::default(),
+                frozen_at: None,
+                met: Vec::new(),
+                tokens: Bounded::new(TOKENS),
+            })),
             clock,
         }
     }
@@ -75,12 +91,41 @@ impl FaultStore {
     }
 
     pub(crate) fn set(&self, faults: Faults) {
-        let mut kept = self.kept.write().unwrap_or_else(PoisonError::into_inner);
+        let mut kept = self.change();
+        kept.met = vec![0; faults.wire.len()];
         kept.frozen_at = match (faults.playlist_frozen, kept.frozen_at) {
             (true, since) => since.or(Some(self.clock.stream())),
             (false, _) => None,
         };
         kept.faults = faults;
+    }
+
+    /// What is wrong with the answer to a path and query. It counts as met.
+    pub(crate) fn wire(&self, target: &str) -> Option<Wire> {
+        let mut kept = self.change();
+        let Kept { faults, met, .. } = &mut *kept;
+        let mut all = faults.wire.iter().zip(met);
+        let (wire, met) = all.find(|(wire, met)| {
+            wire.fits(target) && wire.times.is_none_or(|times| **met < times)
+        })?;
+        *met += 1;
+        Some(wire.clone())
+    }
+
+    /// A redirect's token.
+    pub(crate) fn hand_out(&self) -> String {
+        let token = tickets::random();
+        self.change().tokens.insert(token.clone(), ());
+        token
+    }
+
+    /// Was this token handed out, and is this its first use?
+    pub(crate) fn spend(&self, token: &str) -> bool {
+        self.change().tokens.remove(&token.to_owned()).is_some()
+    }
+
+    fn change(&self) -> RwLockWriteGuard<'_, Kept> {
+        self.kept.write().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// The instant that playlists show: now, or when they froze.

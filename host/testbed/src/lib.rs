@@ -27,6 +27,7 @@ pub mod site_b;
 mod sites;
 mod tickets;
 mod ts;
+mod wire;
 
 use std::{
     collections::BTreeMap,
@@ -39,7 +40,10 @@ use anyhow::Context as _;
 use serde::{Deserialize, Serialize};
 use tokio::task::JoinSet;
 
-pub use faults::Faults;
+pub use faults::{
+    Faults,
+    wire::{self as wires, Wire},
+};
 pub use log::{Request, Role};
 
 use clock::Clock;
@@ -187,6 +191,15 @@ impl Testbed {
     /// Every remembered request, oldest first.
     pub fn log(&self) -> Vec<Request> {
         self.log.entries(None)
+    }
+
+    /// How often the CDN was asked for what, by path and query.
+    pub fn fetches(&self) -> BTreeMap<String, usize> {
+        let mut fetches = BTreeMap::new();
+        for request in self.log.entries(Some(Role::Cdn)) {
+            *fetches.entry(request.path).or_default() += 1;
+        }
+        fetches
     }
 
     /// How many requests are remembered.

@@ -2,13 +2,16 @@
 //!
 //! Every request is noted in the log, then passes the party's faults, then
 //! its routes. The `Host` header is not looked at: names are the client's
-//! business. Bounds: [`MAX_CONNECTIONS`] per listener, and a client has
+//! business. A faulty answer of the CDN may be written past the server
+//! ([`raw`]). Bounds: [`MAX_CONNECTIONS`] per listener, and a client has
 //! [`HEAD_TIME`] to send a request's head.
 
+mod raw;
+
 use std::{
-    convert::Infallible,
     net::SocketAddr,
     pin::Pin,
+    sync::Arc,
     task::{Context, Poll},
     time::Duration,
 };
@@ -20,7 +23,7 @@ use axum::{
     response::{IntoResponse as _, Response},
 };
 use bytes::Bytes;
-use http::Request;
+use http::{Method, Request};
 use http_body::{Body as HttpBody, Frame, SizeHint};
 use hyper::{body::Incoming, service::service_fn};
 use hyper_util::rt::{TokioIo, TokioTimer};
@@ -33,7 +36,9 @@ use tower::ServiceExt as _;
 use crate::{
     faults::FaultStore,
     log::{Entry, RequestLog, Role},
+    wire,
 };
+use raw::{Ended, Shared};
 
 /// Further connections wait in the kernel's queue. Above what a load test of
 /// 64 connections needs by far.
@@ -114,26 +119,51 @@ impl Party {
     async fn connection(self, stream: TcpStream) {
         // Dripped bodies are small writes that must not wait for each other.
         let _ = stream.set_nodelay(true);
-        let service = service_fn(|request| self.answer(request));
+        let stream = Arc::new(stream);
+        let service = service_fn(|request| self.answer(request, &stream));
         let served = hyper::server::conn::http1::Builder::new()
             .timer(TokioTimer::new())
             .header_read_timeout(HEAD_TIME)
-            .serve_connection(TokioIo::new(stream), service)
+            .serve_connection(TokioIo::new(Shared(Arc::clone(&stream))), service)
             .await;
         if let Err(error) = served {
             tracing::debug!(%error, role = ?self.role, "a connection ended early");
         }
     }
 
-    async fn answer(&self, request: Request<Incoming>) -> Result<Response<Body>, Infallible> {
+    async fn answer(
+        &self,
+        request: Request<Incoming>,
+        socket: &TcpStream,
+    ) -> Result<Response<Body>, Ended> {
         let (head, body) = request.into_parts();
-        let path = head.uri.path().to_owned();
         let entry = (self.role != Role::Control).then(|| self.log.note(self.role, &head));
-        let response = match self.faults.gate(self.role, &path).await {
-            Some(status) => status.into_response(),
-            None => {
-                let request = Request::from_parts(head, Body::new(body));
-                self.router.clone().oneshot(request).await?
+        let mut request = Request::from_parts(head, Body::new(body));
+        let gate = self.faults.gate(self.role, request.uri().path()).await;
+        let wire = match self.role {
+            Role::Cdn => self.faults.wire(&request.uri().to_string()),
+            _ => None,
+        };
+        let response = match (gate, &entry, wire) {
+            (Some(status), ..) => status.into_response(),
+            (None, Some(entry), Some(wire)) => {
+                let with_body = request.method() != Method::HEAD;
+                let router = self.router.clone();
+                let answer = wire::answer(&wire, &self.faults, request, router).await;
+                if let Some(raw) = &answer.raw {
+                    entry.answered(answer.response.status().as_u16());
+                    return Err(raw::send(socket, &answer, raw, with_body, entry).await);
+                }
+                answer.response.map(Body::from)
+            }
+            _ => {
+                if self.role == Role::Cdn {
+                    wire::unmoved(&mut request);
+                }
+                match self.router.clone().oneshot(request).await {
+                    Ok(response) => response,
+                    Err(never) => match never {},
+                }
             }
         };
         let Some(entry) = entry else {

@@ -92,15 +92,16 @@ fn spread(bytes: Bytes, over: Duration) -> Body {
     }))
 }
 
+/// What a request's range names.
 #[derive(Debug, PartialEq, Eq)]
-enum Requested {
+pub(crate) enum Requested {
     All,
     Part(Range<usize>),
     Nothing,
 }
 
 /// One range in bytes; several, or another unit, are answered whole.
-fn requested(headers: &HeaderMap, whole: usize) -> Requested {
+pub(crate) fn requested(headers: &HeaderMap, whole: usize) -> Requested {
     let value = headers
         .get(header::RANGE)
         .and_then(|value| value.to_str().ok());
