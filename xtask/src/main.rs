@@ -116,6 +116,7 @@ enum Command {
     /// Measures what it costs, with a release build.
     Bench {
         /// What is measured.
+        #[command(subcommand)]
         subject: bench::Subject,
     },
     /// Takes the documentation's pictures from a demo of their own.
@@ -158,7 +159,7 @@ fn run(Arguments { toolchain, command }: Arguments) -> anyhow::Result<()> {
         Command::Inspect { file } => inspect::run(&workspace, &file),
         Command::E2e => e2e::run(&workspace, toolchain),
         Command::Install { key, to } => install::run(&workspace, toolchain, &key, &to),
-        Command::Bench { subject } => bench::run(&workspace, toolchain, subject),
+        Command::Bench { subject } => bench::run(&workspace, toolchain, &subject),
         Command::Screenshots { dir } => screenshots::run(&workspace, toolchain, &dir),
     }
 }
