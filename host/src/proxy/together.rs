@@ -87,6 +87,7 @@ mod tests {
     use std::sync::atomic::AtomicUsize;
 
     use tokio::sync::Notify;
+    use tokio::task::JoinSet;
 
     use super::*;
 
@@ -108,18 +109,20 @@ mod tests {
         };
         let (leader, joined) = join();
         assert!(!joined);
-        let leader = tokio::spawn(leader);
+        let mut tasks = JoinSet::new();
+        let leader = tasks.spawn(leader);
         while begun.load(Relaxed) == 0 {
             tokio::task::yield_now().await;
         }
         let (follower, joined) = join();
         assert!(joined);
-        let follower = tokio::spawn(follower);
+        tasks.spawn(follower);
         tokio::task::yield_now().await;
         leader.abort();
-        let _ = leader.await;
+        assert!(tasks.join_next().await.is_some_and(|left| left.is_err()));
         gate.notify_one();
-        assert_eq!(follower.await.expect("not aborted"), 0);
+        let followed = tasks.join_next().await.expect("the follower");
+        assert_eq!(followed.expect("not aborted"), 0);
         assert!(together.0.work.is_empty());
 
         // Nobody waits any more: the next one begins anew.

@@ -143,12 +143,12 @@ impl http_body::Body for Viewer {
             return Poll::Ready(None);
         }
         let Some(mut bytes) = ready!(this.poll(cx))? else {
-            return Poll::Ready(match this.left {
-                None => None,
-                Some(_) => Some(Err(FetchError::Protocol(
+            let short = |_| {
+                Err(FetchError::Protocol(
                     "the body ended before its length".into(),
-                ))),
-            });
+                ))
+            };
+            return Poll::Ready(this.left.map(short));
         };
         if let Some(left) = &mut this.left {
             bytes.truncate(usize::try_from(*left).unwrap_or(usize::MAX));
