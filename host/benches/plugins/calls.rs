@@ -80,8 +80,25 @@ pub(crate) async fn empty() -> Result<()> {
         ensure!(answer.is_err(), "the guest answers not-found");
     }
     let ours = figures::print("instantiate and one empty call", ours);
+    busy(&bench, &generation, &site).await?;
     let bare = figures::print("  the same in wasmtime alone, no limits", alone(&bytes)?);
     figures::ratio("  ours to wasmtime alone", ours, bare);
+    Ok(())
+}
+
+/// The same while other calls keep the guests' threads awake: without the time
+/// that a thread takes to wake up, twice a call.
+async fn busy(bench: &Bench, generation: &Generation, site: &Arc<Site>) -> Result<()> {
+    const CALLERS: usize = 8;
+    let began = Instant::now();
+    let callers = (0..CALLERS).map(|_| async {
+        for _ in 0..CALLS / CALLERS {
+            let _ = generation.probe(&bench.host, site).await;
+        }
+    });
+    futures::future::join_all(callers).await;
+    let each = began.elapsed() / u32::try_from(CALLS)?;
+    figures::print("  a call's share of the time of eight at once", vec![each]);
     Ok(())
 }
 
