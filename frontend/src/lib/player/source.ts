@@ -22,10 +22,11 @@ export interface Report {
 }
 
 // Measured against hanging and failing origins: the defaults wait up to a
-// minute before they say anything, which is longer than a viewer does.
+// minute before they say anything, which is longer than a viewer does. A live
+// playlist may be held until its next segment is there, so it gets longer.
 const LOADING: Partial<HlsConfig> = {
   manifestLoadPolicy: policy(4_000, 6_000, 1),
-  playlistLoadPolicy: policy(4_000, 6_000, 2),
+  playlistLoadPolicy: policy(9_000, 12_000, 1),
   fragLoadPolicy: policy(5_000, 12_000, 2),
 };
 
