@@ -24,6 +24,9 @@ pub fn normalise(body: &[u8]) -> Cow<'_, [u8]> {
         Width::TwoLittle => Cow::Owned(from_utf16(body, u16::from_le_bytes)),
         Width::TwoBig => Cow::Owned(from_utf16(body, u16::from_be_bytes)),
     };
+    if memchr::memchr(b'\r', &body).is_none() {
+        return body;
+    }
     let bare = |i: usize| body[i] == b'\r' && body.get(i + 1) != Some(&b'\n');
     if (0..body.len()).any(bare) {
         let fixed = (0..body.len()).map(|i| if bare(i) { b'\n' } else { body[i] });

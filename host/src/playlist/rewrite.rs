@@ -70,6 +70,7 @@ pub fn rewrite(body: &[u8], context: &Context<'_>, linker: &mut dyn Linker) -> R
         budget: budget(&context.limits),
         names: Names::default(),
         pending: None,
+        pending_tag: Vec::new(),
         range: None,
         out: Vec::with_capacity(text.len() * 2),
         links: 0,
@@ -124,8 +125,10 @@ struct Rewriter<'a> {
     so_far: Variables,
     budget: Budget,
     names: Names,
-    /// What the next URI is, and the value of the tag that said so.
-    pending: Option<(ChildKind, Vec<u8>)>,
+    /// What the next URI is, and the value of the tag that said so; the latter's
+    /// memory is kept for the next.
+    pending: Option<ChildKind>,
+    pending_tag: Vec<u8>,
     range: Option<ByteRange>,
     out: Vec<u8>,
     links: usize,
@@ -172,7 +175,7 @@ impl Rewriter<'_> {
     fn long_line(&mut self, token: &Token<'_>, ending: &[u8]) {
         match token {
             Token::Uri(_) => {
-                let kind = self.next_kind().0;
+                let kind = self.next_kind();
                 self.range = None;
                 self.unusable_line(kind, ending);
             }
@@ -193,7 +196,8 @@ impl Rewriter<'_> {
     }
 
     fn uri(&mut self, line: Line<'_>, uri: &[u8]) {
-        let (kind, tag) = self.next_kind();
+        let kind = self.next_kind();
+        let tag = std::mem::take(&mut self.pending_tag);
         let range = self.range.take();
         let rendition = self.name(kind, &tag);
         let stands = match self.so_far.fill(uri, &mut self.budget) {
@@ -203,6 +207,7 @@ impl Rewriter<'_> {
                 Stands::Nothing
             }
         };
+        self.pending_tag = tag;
         match stands {
             Stands::Link(link) => self.out.extend_from_slice(link.as_bytes()),
             Stands::Itself => self.put(line.text),
@@ -217,12 +222,21 @@ impl Rewriter<'_> {
         kind.is_rendition().then(|| self.names.name(kind, tag))
     }
 
-    fn next_kind(&mut self) -> (ChildKind, Vec<u8>) {
+    fn next_kind(&mut self) -> ChildKind {
         let by_playlist = match self.kind {
             Kind::Multivariant => ChildKind::Variant,
             Kind::Media => ChildKind::Segment,
         };
-        self.pending.take().unwrap_or((by_playlist, Vec::new()))
+        self.pending.take().unwrap_or_else(|| {
+            self.pending_tag.clear();
+            by_playlist
+        })
+    }
+
+    fn describe_next(&mut self, kind: ChildKind, tag: &[u8]) {
+        self.pending = Some(kind);
+        self.pending_tag.clear();
+        self.pending_tag.extend_from_slice(tag);
     }
 
     fn unusable_line(&mut self, kind: ChildKind, ending: &[u8]) {
@@ -237,7 +251,7 @@ impl Rewriter<'_> {
 
     fn tag(&mut self, line: Line<'_>, tag: &Tag<'_>) {
         if tag.is("EXTINF") {
-            self.pending = Some((ChildKind::Segment, tag.value.to_vec()));
+            self.describe_next(ChildKind::Segment, tag.value);
             // A title is no list of attributes, and holds no references.
             self.keep(line.text);
             self.out.extend_from_slice(line.ending);
@@ -261,7 +275,7 @@ impl Rewriter<'_> {
             return self.server_control(line, &tag);
         }
         if tag.is("EXT-X-STREAM-INF") {
-            self.pending = Some((ChildKind::Variant, value.to_vec()));
+            self.describe_next(ChildKind::Variant, &value);
         } else if tag.is("EXT-X-BYTERANGE") {
             self.range = ByteRange::parse(&value);
         }
@@ -408,10 +422,17 @@ fn bare_url(tag: &Tag<'_>) -> Option<ChildKind> {
 /// Whether a link can stand wherever a URI can. One that can't is a mistake of
 /// the linker's, and taken as none.
 pub(super) fn fits(link: &str) -> bool {
-    let fits = !link.is_empty()
-        && link
-            .bytes()
-            .all(|b| b.is_ascii_graphic() && !matches!(b, b'"' | b',' | b'{' | b'\\'));
+    // All of them, without a way out on the first that is bad: so it takes sixteen
+    // at a time, and every link comes through here.
+    let bad = link.bytes().fold(0, |bad, b| {
+        bad | u8::from(b < b'!')
+            | u8::from(b > b'~')
+            | u8::from(b == b'"')
+            | u8::from(b == b',')
+            | u8::from(b == b'{')
+            | u8::from(b == b'\\')
+    });
+    let fits = !link.is_empty() && bad == 0;
     debug_assert!(fits, "a link that can't stand in a playlist: {link:?}");
     fits
 }

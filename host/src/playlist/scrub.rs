@@ -13,7 +13,15 @@ const GONE: &[u8] = b"(removed)";
 /// A host's name as it is looked for in text. A name without a dot is not: it
 /// may be any word.
 #[derive(Debug, Clone)]
-pub(super) struct HostName(Option<Vec<u8>>);
+pub(super) struct HostName(Option<Name>);
+
+#[derive(Debug, Clone)]
+struct Name {
+    text: Vec<u8>,
+    /// Its first dot (or colon), by which it is looked for: letters are far more
+    /// common in playlists, and may be capitals.
+    mark: usize,
+}
 
 // === impl HostName ===
 
@@ -21,12 +29,29 @@ impl HostName {
     pub(super) fn of(base: &url::Url) -> Self {
         let host = base.host_str().unwrap_or_default();
         let host = host.trim_start_matches('[').trim_end_matches(']');
-        let distinct = host.contains(['.', ':']);
-        Self(distinct.then(|| host.as_bytes().to_ascii_lowercase()))
+        let mark = host.find(['.', ':']);
+        Self(mark.map(|mark| Name {
+            text: host.as_bytes().to_ascii_lowercase(),
+            mark,
+        }))
+    }
+
+    /// Whether it may be somewhere in a text. Mostly it is not, nor anything like
+    /// it: this is all that is asked of most lines.
+    fn may_be_in(&self, text: &[u8]) -> bool {
+        let Some(Name { text: host, mark }) = &self.0 else {
+            return false;
+        };
+        memchr::memchr_iter(host[*mark], text).any(|at| {
+            let start = at.checked_sub(*mark);
+            start
+                .and_then(|start| text.get(start..start + host.len()))
+                .is_some_and(|found| found.eq_ignore_ascii_case(host))
+        })
     }
 
     fn at(&self, text: &[u8]) -> Option<usize> {
-        let host = self.0.as_deref()?;
+        let host = &*self.0.as_ref()?.text;
         let found = text.get(..host.len())?.eq_ignore_ascii_case(host);
         let ends = text.get(host.len()).is_none_or(|b| !is_label(*b));
         (found && ends).then_some(host.len())
@@ -35,6 +60,10 @@ impl HostName {
 
 /// The text without URLs and without the host's name.
 pub(super) fn scrub<'t>(text: &'t [u8], host: &HostName, problems: &mut Problems) -> Cow<'t, [u8]> {
+    let slashes = memchr::memchr_iter(b'/', text).any(|at| text.get(at + 1) == Some(&b'/'));
+    if !slashes && !host.may_be_in(text) {
+        return Cow::Borrowed(text);
+    }
     let mut out: Option<Vec<u8>> = None;
     let mut kept = 0;
     let mut i = 0;

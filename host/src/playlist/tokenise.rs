@@ -61,14 +61,21 @@ pub struct Attributes<'a> {
 
 /// The lines of a text.
 pub fn lines(text: &[u8]) -> impl Iterator<Item = Line<'_>> {
-    text.split_inclusive(|b| *b == b'\n').map(|whole| {
-        let text = whole.strip_suffix(b"\n").unwrap_or(whole);
-        let text = match whole.len() - text.len() {
-            1 => text.strip_suffix(b"\r").unwrap_or(text),
-            _ => text,
+    let mut rest = text;
+    std::iter::from_fn(move || {
+        if rest.is_empty() {
+            return None;
+        }
+        let end = memchr::memchr(b'\n', rest);
+        let (whole, next) = rest.split_at(end.map_or(rest.len(), |end| end + 1));
+        rest = next;
+        let text = &whole[..end.unwrap_or(whole.len())];
+        let text = match end {
+            Some(_) => text.strip_suffix(b"\r").unwrap_or(text),
+            None => text,
         };
         let ending = &whole[text.len()..];
-        Line { text, ending }
+        Some(Line { text, ending })
     })
 }
 

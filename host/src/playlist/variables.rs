@@ -153,7 +153,7 @@ pub(super) fn has_reference(text: &[u8]) -> bool {
 }
 
 fn find(text: &[u8], pair: &[u8; 2]) -> Option<usize> {
-    text.windows(2).position(|window| window == pair)
+    memchr::memchr_iter(pair[0], text).find(|at| text.get(at + 1) == Some(&pair[1]))
 }
 
 fn is_name(b: u8) -> bool {
