@@ -21,7 +21,7 @@ pub fn asset_list(
     while let Some(event) = walk.next()? {
         match event {
             Event::Text(span) if walk.is_at(&["ASSETS", "[]", "URI"]) => {
-                let uri = string(&text[span.clone()]);
+                let uri = string(&text[span.clone()]).unwrap_or_default();
                 let url = writer.resolve(ChildKind::AssetPlaylist, &uri);
                 let link = url.and_then(|url| writer.link(ChildKind::AssetPlaylist, &url));
                 writer.replace(&span, &quote(link.as_deref().unwrap_or(UNUSABLE)))?;

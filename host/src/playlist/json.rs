@@ -92,13 +92,13 @@ pub(super) fn object(body: &[u8]) -> Result<String, BadJson> {
     Ok(text)
 }
 
-/// What a string of a text means.
-pub(super) fn string(quoted: &str) -> Cow<'_, str> {
+/// What a string of a text means; `None` for half a surrogate pair, which JSON can
+/// write and no text can hold.
+pub(super) fn string(quoted: &str) -> Option<Cow<'_, str>> {
     if !quoted.contains('\\') {
-        return Cow::Borrowed(quoted.trim_matches('"'));
+        return Some(Cow::Borrowed(quoted.trim_matches('"')));
     }
-    // Half a surrogate pair is no string.
-    Cow::Owned(serde_json::from_str(quoted).unwrap_or_default())
+    serde_json::from_str(quoted).ok().map(Cow::Owned)
 }
 
 // === impl Walk ===
@@ -148,7 +148,8 @@ impl<'t> Walk<'t> {
                         return Ok(Some(Event::Text(span)));
                     }
                     if let Some(Some(key)) = self.path.last_mut() {
-                        *key = string(&self.text[span.clone()]).into_owned();
+                        let name = string(&self.text[span.clone()]);
+                        *key = name.unwrap_or_default().into_owned();
                     }
                     return Ok(Some(Event::Key(span)));
                 }
@@ -229,8 +230,11 @@ impl<'a> Writer<'a> {
     /// Takes upstreams out of a string that is no URI.
     pub(super) fn keep(&mut self, span: &Range<usize>) -> Result<(), BadJson> {
         let quoted = &self.text[span.clone()];
-        let clean = self.clean(&string(quoted));
-        match clean {
+        let Some(text) = string(quoted) else {
+            self.problems.add(Problem::Scrubbed);
+            return self.replace(span, "\"\"");
+        };
+        match self.clean(&text) {
             Some(clean) => self.replace(span, &quote(&clean)),
             None => Ok(()),
         }

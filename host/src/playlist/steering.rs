@@ -96,7 +96,7 @@ pub fn steering(
                 writer.replace(&span, &clones)?;
             }
             Event::Text(span) if walk.is_at(&["RELOAD-URI"]) => {
-                let uri = string(&text[span.clone()]);
+                let uri = string(&text[span.clone()]).unwrap_or_default();
                 let url = writer.resolve(ChildKind::Steering, &uri);
                 let link = url.and_then(|url| writer.link(ChildKind::Steering, &url));
                 // Without one, a player asks again where it asked before.

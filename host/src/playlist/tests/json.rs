@@ -43,6 +43,14 @@ fn nothing_in_an_asset_list_names_an_upstream() {
 }
 
 #[test]
+fn half_a_character_hides_no_upstream() {
+    check_assets(
+        "{\"ASSETS\":[{\"URI\":\"\\ud800//o.test\"}],\"\\udfff http://o.test\":\"http://o.test/\\ud800\"}",
+        "{\"ASSETS\":[{\"URI\":\"data:,\"}],\"\":\"\"}",
+    );
+}
+
+#[test]
 fn what_is_no_document_is_refused() {
     for body in [
         "",

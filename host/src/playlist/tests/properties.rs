@@ -117,6 +117,43 @@ fn naming_line() -> impl Strategy<Value = String> {
     (host, uri, place).prop_map(|(host, uri, place)| place.replace("<>", uri).replace("HOST", host))
 }
 
+/// JSON that names hosts of ours, in every way in which a string can be written.
+fn document(depth: u32) -> impl Strategy<Value = String> {
+    let text = prop::sample::select(vec![
+        "\"http://up.test/a\"",
+        "\"http:\\/\\/cdn.secret.test\\/a?b=1\"",
+        "\"see \\u0068ttps://10.9.8.7/ there\"",
+        "\"up\\u002etest\"",
+        "\"//cdn.secret.test/\"",
+        "\"rtmp://up.test\"",
+        "\"\\ud800 http://up.test\"",
+        "\"\\\" } http://up.test\"",
+        "\"plain\"",
+        "1.5e3",
+        "null",
+    ]);
+    let leaf = text.prop_map(str::to_owned);
+    leaf.prop_recursive(depth, 24, 4, |inner| {
+        let name = prop::sample::select(vec![
+            "\"URI\"",
+            "\"\\u0055RI\"",
+            "\"http://up.test/\"",
+            "\"ASSETS\"",
+            "\"RELOAD-URI\"",
+        ]);
+        prop_oneof![
+            prop::collection::vec(inner.clone(), 0..4)
+                .prop_map(|items| format!("[ {}]", items.join(" ,"))),
+            prop::collection::vec((name, inner), 0..4).prop_map(|members| {
+                let members = members
+                    .iter()
+                    .map(|(name, value)| format!("{name} :{value}"));
+                format!("{{{}}}", members.collect::<Vec<_>>().join(","))
+            }),
+        ]
+    })
+}
+
 /// Lines that carry no URI and name nobody.
 fn plain_line() -> impl Strategy<Value = String> {
     prop_oneof![
@@ -177,6 +214,75 @@ proptest! {
         for host in ["up.test", "secret", "10.9.8.7"] {
             prop_assert!(!out.contains(host), "{host} in {out}\nfrom {body}");
         }
+    }
+
+    #[test]
+    fn what_comes_out_is_utf_8(body in soup()) {
+        let (rewritten, ..) = everything(&body);
+        prop_assert!(std::str::from_utf8(&rewritten.body).is_ok());
+    }
+
+    #[test]
+    fn any_bytes_are_decoded_or_refused(
+        body in prop::collection::vec(any::<u8>(), 0..300),
+        magic in prop::sample::select(vec![
+            &b""[..], b"\x1f\x8b\x08", b"\x78\x9c", b"\x28\xb5\x2f\xfd", b"\x50\x2a\x4d\x18",
+        ]),
+        header in prop::sample::select(vec![None, Some("gzip"), Some("br"), Some("deflate"), Some("zstd, br")]),
+    ) {
+        let body = [magic, &body].concat();
+        if let Ok(decoded) = decompress(&body, header, 4096) {
+            prop_assert!(decoded.len() <= 4096);
+        }
+    }
+
+    #[test]
+    fn no_document_names_an_upstream(body in document(3)) {
+        let base = Url::parse("http://up.test/lists/1.json").unwrap();
+        let mut link = |_: &Child<'_>| Some("/relay/1".to_owned());
+        let body = format!("{{\"ASSETS\":{body},\"RELOAD-URI\":{body},\"PATHWAY-CLONES\":{body}}}");
+        for rewritten in [
+            asset_list(body.as_bytes(), &base, &LIMITS, &mut link).unwrap(),
+            steering(body.as_bytes(), &base, &[], &LIMITS, &mut link).unwrap(),
+        ] {
+            let read: serde_json::Value = serde_json::from_slice(&rewritten.body).unwrap();
+            for out in [read.to_string(), String::from_utf8(rewritten.body).unwrap()] {
+                let out = out.to_lowercase();
+                for host in ["up.test", "secret", "10.9.8.7"] {
+                    prop_assert!(!out.contains(host), "{host} in {out}\nfrom {body}");
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn a_control_loses_only_what_cannot_be_asked(
+        attributes in prop::collection::vec((
+            prop::sample::select(vec!["CAN-BLOCK-RELOAD", "CAN-SKIP-UNTIL", "HOLD-BACK", "X-A", "CAN-SKIP-DATERANGES"]),
+            prop::sample::select(vec!["YES", "36.0", "\"a,b=c\"", "\"\""]),
+        ), 0..8),
+        between in prop::sample::select(vec![",", ", ", " ,"]),
+    ) {
+        let told = |kept: bool| {
+            let attributes = attributes.iter().filter(|(name, _)| !kept || !name.starts_with("CAN-"));
+            attributes.map(|(name, value)| format!("{name}={value}")).collect::<Vec<_>>()
+        };
+        let base = Url::parse(BASE).unwrap();
+        let none = Variables::default();
+        let context = Context { directives: false, ..context(&base, &none) };
+        let body = format!("#EXT-X-SERVER-CONTROL:{}", told(false).join(between));
+        let rewritten = rewrite(body.as_bytes(), &context, &mut |_: &Child<'_>| None);
+        let out = text(&rewritten);
+        prop_assert!(!out.contains("CAN-"), "{out}");
+        let out = out.strip_prefix("#EXT-X-SERVER-CONTROL:").unwrap_or_default();
+        let left: Vec<_> = Attributes::of(out.as_bytes())
+            .map(|a| (a.name.to_vec(), a.value.trim_ascii().to_vec()))
+            .collect();
+        let told = told(true).join(",");
+        let kept: Vec<_> = Attributes::of(told.as_bytes())
+            .map(|a| (a.name.to_vec(), a.value.to_vec()))
+            .collect();
+        prop_assert_eq!(left, kept, "{} of {}", out, body);
     }
 
     #[test]
