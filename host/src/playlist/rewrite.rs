@@ -6,27 +6,24 @@
 //! groups and encryption around it stay true. A segment lost so is marked as a
 //! gap.
 
-use std::borrow::Cow;
+mod tags;
+
 use std::time::Duration;
 
-use super::child::{ByteRange, Child, ChildKind, HintKind, Linker};
+use super::child::{ByteRange, Child, ChildKind, Linker};
 use super::decode::{as_utf8, normalise};
-use super::facts::{Facts, without_directives};
+use super::facts::Facts;
 use super::problem::{Problem, Problems};
 use super::protection::Protection;
 use super::rendition::{Names, RenditionKey};
 use super::resolve::{Meaning, resolve};
 use super::scan::{Context, Kind, budget, scan};
 use super::scrub::{HostName, scrub};
-use super::tokenise::{Line, Tag, Token, lines};
+use super::tokenise::{Line, Token, lines};
 use super::variables::{Budget, Variables};
 
 /// Stands where no link can: a URI that is valid, names nobody and holds nothing.
 pub const UNUSABLE: &str = "data:,";
-
-/// URIs in one tag. The tags that there are have at most two; each is looked at
-/// with the whole tag, so that many would take more than linear time.
-const MOST_URIS: usize = 8;
 
 /// A playlist as viewers get it.
 #[derive(Debug, Clone)]
@@ -249,107 +246,6 @@ impl Rewriter<'_> {
         self.out.extend_from_slice(ending);
     }
 
-    fn tag(&mut self, line: Line<'_>, tag: &Tag<'_>) {
-        if tag.is("EXTINF") {
-            self.describe_next(ChildKind::Segment, tag.value);
-            // A title is no list of attributes, and holds no references.
-            self.keep(line.text);
-            self.out.extend_from_slice(line.ending);
-            return;
-        }
-        // What can't be filled in stays: its URIs are looked at one by one below,
-        // and elsewhere a reference names nobody.
-        let (value, filled) = match self.so_far.fill(tag.value, &mut self.budget) {
-            Ok(value) => (value, true),
-            Err(_) => {
-                self.problems.add(Problem::UndefinedVariable);
-                (Cow::Borrowed(tag.value), false)
-            }
-        };
-        let tag = Tag {
-            value: &value,
-            ..*tag
-        };
-        self.facts.read(&tag);
-        if !self.context.directives && tag.is("EXT-X-SERVER-CONTROL") {
-            return self.server_control(line, &tag);
-        }
-        if tag.is("EXT-X-STREAM-INF") {
-            self.describe_next(ChildKind::Variant, &value);
-        } else if tag.is("EXT-X-BYTERANGE") {
-            self.range = ByteRange::parse(&value);
-        }
-        let start = self.out.len();
-        self.keep(&line.text[..tag.value_at]);
-        if self.value(&tag, filled) {
-            self.out.extend_from_slice(line.ending);
-        } else {
-            self.out.truncate(start);
-        }
-    }
-
-    fn server_control(&mut self, line: Line<'_>, tag: &Tag<'_>) {
-        if let Some(value) = without_directives(tag.value) {
-            self.keep(&line.text[..tag.value_at]);
-            self.keep(&value);
-            self.out.extend_from_slice(line.ending);
-        }
-    }
-
-    /// Writes a tag's value; `false` if the tag is to be dropped. Variables are
-    /// filled in, or some of them can't be.
-    fn value(&mut self, tag: &Tag<'_>, filled: bool) -> bool {
-        let value = tag.value;
-        if let Some(kind) = bare_url(tag) {
-            let Stands::Link(link) = self.stands_for(kind, value, value, None, None) else {
-                return false;
-            };
-            self.out.extend_from_slice(link.as_bytes());
-            return filled;
-        }
-        let mut done = 0;
-        let mut uris = 0;
-        let mut rendition = None;
-        for attribute in tag.attributes() {
-            if attribute.open {
-                self.problems.add(Problem::OpenQuote);
-            }
-            let Some(kind) = ChildKind::of(tag, attribute.name) else {
-                continue;
-            };
-            uris += 1;
-            if uris > MOST_URIS {
-                self.problems.add(Problem::ManyUris);
-                return false;
-            }
-            if rendition.is_none() {
-                rendition = self.name(kind, value);
-            }
-            self.keep(&value[done..attribute.span.start]);
-            done = attribute.span.end;
-            let range = kind
-                .has_range()
-                .then(|| ByteRange::of(&tag.attributes()))
-                .flatten();
-            let stands = if filled {
-                self.stands_for(kind, attribute.value, value, range, rendition.as_ref())
-            } else {
-                match self.so_far.fill(attribute.value, &mut self.budget) {
-                    Ok(uri) => self.stands_for(kind, &uri, value, range, rendition.as_ref()),
-                    Err(_) => Stands::Nothing,
-                }
-            };
-            match stands {
-                Stands::Link(link) => self.out.extend_from_slice(link.as_bytes()),
-                Stands::Itself => self.put(attribute.value),
-                Stands::Nothing if kind.is_optional() => return false,
-                Stands::Nothing => self.out.extend_from_slice(UNUSABLE.as_bytes()),
-            }
-        }
-        self.keep(&value[done..]);
-        true
-    }
-
     /// The URI's variables are filled in.
     fn stands_for(
         &mut self,
@@ -361,6 +257,10 @@ impl Rewriter<'_> {
     ) -> Stands {
         let url = match resolve(self.context.base, kind, uri) {
             Meaning::Fetch(url) => url,
+            Meaning::Keep if self.names_upstream(kind, uri) => {
+                self.problems.add(Problem::ForeignScheme);
+                return Stands::Nothing;
+            }
             Meaning::Keep => return Stands::Itself,
             Meaning::Bad(problem) => {
                 self.problems.add(problem);
@@ -389,6 +289,14 @@ impl Rewriter<'_> {
         }
     }
 
+    /// Whether what would stay names the upstream, though in no way that a player
+    /// could ask it by. What a DRM system calls a key may be anything.
+    fn names_upstream(&self, kind: ChildKind, uri: &[u8]) -> bool {
+        let data = uri.trim_ascii().get(..5);
+        let data = data.is_some_and(|start| start.eq_ignore_ascii_case(b"data:"));
+        kind != ChildKind::Key && !data && self.host.may_be_in(uri)
+    }
+
     fn keep(&mut self, text: &[u8]) {
         let text = scrub(text, &self.host, &mut self.problems);
         self.put(&text);
@@ -400,22 +308,6 @@ impl Rewriter<'_> {
         } else {
             self.out.extend_from_slice(text);
         }
-    }
-}
-
-/// Some tags have a URL for their value, such as `EXT-X-PREFETCH`.
-fn bare_url(tag: &Tag<'_>) -> Option<ChildKind> {
-    let value = tag.value.trim_ascii();
-    let starts = |start: &[u8]| {
-        let head = value.get(..start.len());
-        head.is_some_and(|head| head.eq_ignore_ascii_case(start))
-    };
-    if !starts(b"http://") && !starts(b"https://") && !starts(b"//") {
-        return None;
-    }
-    match tag.name.ends_with(b"PREFETCH") {
-        true => Some(ChildKind::Hint(HintKind::Part)),
-        false => Some(ChildKind::Unknown),
     }
 }
 

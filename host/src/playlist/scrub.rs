@@ -38,7 +38,7 @@ impl HostName {
 
     /// Whether it may be somewhere in a text. Mostly it is not, nor anything like
     /// it: this is all that is asked of most lines.
-    fn may_be_in(&self, text: &[u8]) -> bool {
+    pub(super) fn may_be_in(&self, text: &[u8]) -> bool {
         let Some(Name { text: host, mark }) = &self.0 else {
             return false;
         };

@@ -30,6 +30,12 @@ fn a_uri_that_has_no_link_leaves_nothing_of_itself() {
             "#EXTINF:1,\n#EXT-X-GAP\ndata:,\n",
             Problem::ForeignScheme,
         ),
+        // No player can ask anybody so, but it names the upstream.
+        (
+            "#EXTINF:1,\np:\\/\\/Up.test\\/b\n",
+            "#EXTINF:1,\n#EXT-X-GAP\ndata:,\n",
+            Problem::ForeignScheme,
+        ),
         (
             "#EXT-X-LOGO:http://o.test/{$x}\n",
             "",
