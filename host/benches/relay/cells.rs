@@ -47,6 +47,12 @@ pub(crate) struct Figure {
 }
 
 impl Figure {
+    /// Bytes per second of every core that they kept busy together: what it is
+    /// worth where others took part of the cores.
+    pub(crate) fn bytes_per_core(&self) -> f64 {
+        self.bytes_per_second / (self.server + self.origin + self.viewers)
+    }
+
     fn median_of(rounds: &[Self]) -> Self {
         let of = |field: fn(&Self) -> f64| median(rounds.iter().map(field));
         Self {

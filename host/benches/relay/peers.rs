@@ -162,9 +162,10 @@ pub(crate) async fn start(
         Peer::Relay | Peer::RelayShared => {
             let file = dir.join("bench.toml");
             std::fs::write(&file, configurations::ours(peer, port))?;
-            let mut command = ended_with_us(&arguments.program);
+            let program = std::path::absolute(&arguments.program)?;
+            let mut command = ended_with_us(&program);
             command.arg("serve").arg("--config").arg(&file);
-            sealer = Some((arguments.program.clone(), file));
+            sealer = Some((program, file));
             Some(command)
         }
         Peer::NginxUnbuffered

@@ -87,9 +87,9 @@ fn mediaflow(installed: &Path) -> Option<String> {
 
 /// Everything that was measured.
 pub(crate) fn tables(figures: &Figures) -> String {
-    let rest = "MB/s, CPU seconds per GB, first byte p50 and p99 in ms, peak memory in MiB, fetches \
-         at the origin and answers to viewers, failures, cores that the server, the origin and the \
-         viewers kept busy.";
+    let rest = "MB/s, and of every core that was kept busy; CPU seconds of the server per GB; first \
+         byte p50 and p99 in ms; peak memory in MiB; fetches at the origin and answers to viewers; \
+         failures; cores that the server, the origin and the viewers kept busy.";
     table(
         &format!("\n### A fetch for every viewer\n\n{rest}\n"),
         figures,
@@ -117,17 +117,18 @@ fn table(title: &str, figures: &Figures, which: fn(Peer) -> bool) -> String {
         return rows;
     }
     format!(
-        "{title}\n| segment | viewers | server | MB/s | CPU s/GB | p50 | p99 | MiB | fetches | \
+        "{title}\n| segment | viewers | server | MB/s | a core | CPU s/GB | p50 | p99 | MiB | fetches | \
          answers | failures | server | origin | viewers |\n\
-         |--:|--:|:--|--:|--:|--:|--:|--:|--:|--:|--:|--:|--:|--:|\n{rows}"
+         |--:|--:|:--|--:|--:|--:|--:|--:|--:|--:|--:|--:|--:|--:|--:|\n{rows}"
     )
 }
 
 fn row(peer: Peer, figure: &Figure) -> String {
     let milli = |seconds: f64| number(seconds * 1e3, 2);
     format!(
-        " {} | {} | {} | {} | {} | {} | {} | {} | {} | {} | {} |\n",
+        " {} | {} | {} | {} | {} | {} | {} | {} | {} | {} | {} | {} |\n",
         number(figure.bytes_per_second / 1e6, 0),
+        number(figure.bytes_per_core() / 1e6, 0),
         number(figure.cpu_per_gb, 2),
         milli(figure.first_byte_p50),
         milli(figure.first_byte_p99),
