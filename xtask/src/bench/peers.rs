@@ -64,7 +64,7 @@ fn mediaflow(workspace: &Workspace, dir: &Path) -> anyhow::Result<()> {
     let venv = dir.join("venv");
     quietly(cmd!(sh, "python3 -m venv --clear {venv}")).context("python3-venv is missing")?;
     let python = venv.join("bin/python");
-    let quiet = ["--disable-pip-version-check", "--only-binary", ":all:"];
+    let quiet = ["--disable-pip-version-check", "--quiet"];
     quietly(cmd!(sh, "{python} -m pip install {quiet...} {MEDIAFLOW}"))
 }
 
