@@ -6,6 +6,9 @@ use http::{HeaderMap, HeaderValue, StatusCode};
 
 use crate::answer::Failure;
 
+/// No resource is larger: sums of two such numbers stay numbers.
+const MOST: u64 = 1 << 62;
+
 /// One range, as asked for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(super) enum Asked {
@@ -55,7 +58,7 @@ impl Asked {
     fn parse(range: &str) -> Option<Self> {
         let number = |text: &str| {
             let digits = !text.is_empty() && text.bytes().all(|b| b.is_ascii_digit());
-            digits.then(|| text.parse().unwrap_or(u64::MAX))
+            digits.then(|| text.parse().unwrap_or(MOST).min(MOST))
         };
         match range.split_once('-')? {
             ("", length) => Some(Self::Suffix(number(length)?)),
@@ -137,7 +140,7 @@ impl ContentRange {
             "*" => None,
             total => Some(total.parse().ok()?),
         };
-        let sound = first <= last && total.is_none_or(|total| last < total);
+        let sound = first <= last && last < total.unwrap_or(MOST).min(MOST);
         sound.then_some(Self {
             span: Span { first, last },
             total,
@@ -191,6 +194,13 @@ mod tests {
             assert_eq!(span(none, 1000), None, "{none}");
         }
         assert_eq!(span("bytes=0-", 0), None);
+        // What nobody can have overflows nothing.
+        let most = asked("bytes=0-18446744073709551615").expect("a range");
+        let Asked::From { first, last } = most else {
+            panic!("{most:?}");
+        };
+        let last = last.expect("an end");
+        assert!(Span { first, last }.length() > 1 << 60);
     }
 
     #[test]
@@ -229,7 +239,14 @@ mod tests {
         let end = asked("bytes=-100").expect("a range");
         assert!(end.is_answered_by(got("bytes 900-999/1000").expect("a range")));
         assert!(!end.is_answered_by(got("bytes 900-999/*").expect("a range")));
-        for none in ["bytes 5-4/10", "bytes 0-10/10", "bytes */10", "0-1/2", ""] {
+        for none in [
+            "bytes 5-4/10",
+            "bytes 0-10/10",
+            "bytes */10",
+            "bytes 0-18446744073709551615/*",
+            "0-1/2",
+            "",
+        ] {
             assert_eq!(got(none), None, "{none}");
         }
     }
