@@ -73,13 +73,22 @@ pub(super) fn judge_middle(kind: Kind, name: &str, bytes: &[u8]) -> Result<Heade
     let media = type_by_name(name);
     let is_text = media.as_bytes().starts_with(b"text/");
     let names_media = || bytes.windows(4).any(|window| window == b"#EXT");
-    match sniff(bytes) {
+    let wide = narrowed(&bytes[..bytes.len().min(512)]);
+    match sniff(wide.as_deref().unwrap_or(bytes)) {
         Content::Playlist => Err(not_media(Content::Playlist)),
         content @ (Content::Markup | Content::Text) if !sealed && (!is_text || names_media()) => {
             Err(not_media(content))
         }
         _ => Ok(media),
     }
+}
+
+/// UTF-16 of Western text has a zero in every other byte: the rest.
+fn narrowed(bytes: &[u8]) -> Option<Vec<u8>> {
+    let every = |from: usize| bytes.iter().copied().skip(from).step_by(2);
+    let wide = |zero: usize| every(zero).all(|b| b == 0);
+    let zero = [0, 1].into_iter().find(|zero| wide(*zero))?;
+    Some(every(1 - zero).collect()).filter(|_| bytes.len() > 1)
 }
 
 fn not_media(content: Content) -> Failure {
@@ -158,5 +167,11 @@ mod tests {
         assert!(judge_middle(Kind::Segment, "segment.vtt", b"Oversteer").is_ok());
         assert!(judge_middle(Kind::SealedSegment, "segment.ts", text).is_ok());
         assert!(judge_middle(Kind::Segment, "segment.ts", b"\x01\x02").is_ok());
+        for shift in [0, 1] {
+            let wide: Vec<u8> = text.iter().flat_map(|b| [*b, 0]).skip(shift).collect();
+            assert!(judge_middle(Kind::Segment, "segment.ts", &wide).is_err());
+        }
+        assert!(judge_middle(Kind::Init, "init.mp4", &[0; 64]).is_ok());
+        assert!(judge_middle(Kind::Init, "init.mp4", b"").is_ok());
     }
 }
