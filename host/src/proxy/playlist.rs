@@ -324,7 +324,8 @@ async fn fetch(
     if directives.hold() {
         let seen = seen.and_then(|name| proxy.0.seen.get(name));
         let target = seen.and_then(|seen| seen.target);
-        let held = target.map_or(config.hold, |target| (3 * target + HELD).min(config.hold));
+        let held = target.map(|target| target.saturating_mul(3).saturating_add(HELD));
+        let held = held.map_or(config.hold, |held| held.min(config.hold));
         (request.first_byte, request.read) = (held, held.max(request.read));
         limit = limit.max(held + config.playlist_timeout);
     }

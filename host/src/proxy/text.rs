@@ -138,7 +138,7 @@ impl Text {
             content_type,
             body,
             etag: HeaderValue::from_str(&etag).expect("base64url and quotes"),
-            fresh,
+            fresh: fresh.min(LONGEST),
             made: Instant::now(),
         }
     }
