@@ -264,8 +264,11 @@ async fn master(
     let entry = proxy.0.catalog.resolve(&id);
     let entry = entry.ok_or_else(Failure::stream_gone)?;
     // Whatever else stands in an entry's query is not for us.
-    let directives = Query::parse(query.as_deref()).map(|query| query.directives);
-    let text = playlist::master(&proxy, &entry, directives.unwrap_or_default()).await?;
+    let mut directives = Directives::default();
+    for (name, value) in url::form_urlencoded::parse(query.unwrap_or_default().as_bytes()) {
+        let _ = directives.add(&name, &value);
+    }
+    let text = playlist::master(&proxy, &entry, directives).await?;
     Ok(text::answer(&text, &headers))
 }
 
