@@ -192,7 +192,13 @@ impl Resume {
         let known = body.length.map(|length| length + body.skipped);
         let same = response.status == StatusCode::PARTIAL_CONTENT
             && asked.is_answered_by(got)
-            && (known.is_none() || got.total.is_none() || got.total == known);
+            && !response.is_encoded()
+            && match (known, got.total) {
+                (Some(known), Some(total)) => known == total,
+                (Some(_), None) => true,
+                // Nobody promised how much there is: this must be all of it.
+                (None, total) => total == Some(got.span.last + 1),
+            };
         if same { Ok(response) } else { Err(changed()) }
     }
 }
