@@ -5,7 +5,7 @@ use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
 use bytes::{Bytes, BytesMut};
-use http::header::{CONTENT_ENCODING, CONTENT_LENGTH};
+use http::header::{CONTENT_ENCODING, CONTENT_LENGTH, TRANSFER_ENCODING};
 use http::{HeaderMap, StatusCode};
 use http_body::Body as _;
 use tokio::sync::OwnedSemaphorePermit;
@@ -97,6 +97,14 @@ impl Response {
             .ok()?
             .parse()
             .ok()
+    }
+
+    /// Whether the body says where it ends; otherwise it ends with the connection
+    /// (RFC 9112, section 6.3).
+    pub fn is_delimited(&self) -> bool {
+        [CONTENT_LENGTH, TRANSFER_ENCODING]
+            .iter()
+            .any(|field| self.headers.contains_key(field))
     }
 
     /// Whether the body is encoded although nothing but identity was asked for.

@@ -67,6 +67,11 @@ pub(super) struct Body {
     pub(super) part: Option<ContentRange>,
     /// Bytes of a picture that are left out at the beginning.
     pub(super) skipped: u64,
+    /// Such bytes are there and stay, for one who asked for a part.
+    as_is: bool,
+    /// It has an end of its own; otherwise it ends with the connection, and may
+    /// have broken off unnoticed.
+    pub(super) is_delimited: bool,
 }
 
 /// Where the bytes are.
@@ -108,9 +113,9 @@ impl Bodies {
         asked: Option<Asked>,
     ) -> Result<Found, Failure> {
         let address = upstream.address(kind);
-        if let Some(segment) = self.window.get(&address) {
+        if let Some(found) = self.kept(&address, asked) {
             self.metrics.served("window");
-            return Ok(Found::Window(segment));
+            return Ok(found);
         }
         let whole = (address, None);
         if let Some(found) = self.join(&whole, asked.is_some()) {
@@ -127,8 +132,8 @@ impl Bodies {
         }
         let (work, joined) = self.heads.join(&part, || {
             // What ended just now is in one of the lists.
-            if let Some(segment) = self.window.get(&part.0) {
-                return futures::future::ready(Ok(Found::Window(segment))).boxed();
+            if let Some(found) = self.kept(&part.0, part.1) {
+                return futures::future::ready(Ok(found)).boxed();
             }
             if let Some(found) = self.join(&part, false) {
                 return futures::future::ready(Ok(found)).boxed();
@@ -146,6 +151,12 @@ impl Bodies {
             self.refused.insert(part, failure.clone());
         }
         found
+    }
+
+    /// A whole segment. A part is one of the bytes as they came.
+    fn kept(&self, address: &Address, asked: Option<Asked>) -> Option<Found> {
+        let segment = self.window.get(address)?;
+        (asked.is_none() || !segment.is_cleaned).then_some(Found::Window(segment))
     }
 
     /// A flight that is still there from its first byte.
@@ -221,6 +232,7 @@ async fn fetch(
         0 => head::judge(kind, name, &seen)?,
         _ => Judged::Media(head::judge_middle(kind, name, &seen)?),
     };
+    let as_is = matches!(judged, Judged::Disguised(_)) && asked.is_some();
     let (content_type, skipped) = match judged {
         Judged::Media(media) => (media, 0),
         Judged::Disguised(length) if asked.is_none() => {
@@ -246,6 +258,8 @@ async fn fetch(
         length: length.map(|length| length.saturating_sub(skipped)),
         part: range,
         skipped,
+        as_is,
+        is_delimited: response.is_delimited(),
     };
     Ok(proxy
         .0
@@ -262,19 +276,20 @@ impl Bodies {
         read: Vec<Bytes>,
         source: net::Response,
     ) -> Found {
-        let kept = match body.part {
-            None => self.window.place(&address, &body.head, body.length),
-            Some(_) => None,
+        let is_whole = body.part.is_none() && !body.as_is;
+        let kept = match is_whole && body.is_delimited {
+            true => self.window.place(&address, &body),
+            false => None,
         };
-        let ignores_ranges = asked.is_some() && body.part.is_none();
+        let ignores_ranges = asked.is_some() && is_whole;
         let part = (address, asked.filter(|_| !ignores_ranges));
         let listed = Listed {
             open: self.open.clone(),
             part: part.clone(),
         };
-        let first = body.part.map_or(0, |part| part.span.first);
+        let part_of = |part: ContentRange| (part.span.first, Some(part.span.last + 1));
         let flight = Arc::new(Flight::new(
-            first,
+            body.part.map_or((0, body.length), part_of),
             without(read, body.skipped),
             source,
             Pace::new(config),
@@ -306,6 +321,7 @@ fn content_range(
             let got = got.and_then(ContentRange::parse);
             let got =
                 got.ok_or_else(|| not_what("the upstream does not say which part it sent"))?;
+            let is_whole = asked.is_none();
             let asked = asked.unwrap_or(Asked::From {
                 first: 0,
                 last: None,
@@ -320,6 +336,9 @@ fn content_range(
                 return Err(not_what("the upstream sent another length than it says"));
             }
             let all = got.span.first == 0 && got.total == Some(got.span.length());
+            if is_whole && !all {
+                return Err(not_what("the upstream sent a part where all was asked for"));
+            }
             Ok(Some(got).filter(|_| !all))
         }
         status => Err(Failure::upstream(status, &response.headers)),

@@ -26,12 +26,17 @@ use crate::net::{self, FetchError};
 /// Pieces smaller than this on average are put together when they are kept: a
 /// piece costs a turn whatever its size, and may hold a larger buffer alive.
 const PIECE: usize = 64 << 10;
+/// One who is this close to the newest byte is not left behind: those who watch
+/// together are never at the same byte.
+const CLOSE: u64 = 512 << 10;
 
 /// A body under way, or at its end.
 #[derive(Debug)]
 pub(super) struct Flight {
     /// Where its first byte is in the resource.
     first: u64,
+    /// Where its last byte must end, if that is known.
+    until: Option<u64>,
     budget: Arc<Budget>,
     metrics: Metrics,
     body: Mutex<Body>,
@@ -75,10 +80,10 @@ pub(super) enum Piece {
 }
 
 impl Flight {
-    /// Of `source`, which begins at `first` of its resource, with what was read
+    /// Of `source`, which is `first..until` of its resource, with what was read
     /// of it already.
     pub(super) fn new(
-        first: u64,
+        (first, until): (u64, Option<u64>),
         read: Vec<Bytes>,
         source: net::Response,
         pace: Pace,
@@ -89,8 +94,9 @@ impl Flight {
         let metrics = budget.metrics().clone();
         let length = first + read.iter().map(|piece| piece.len() as u64).sum::<u64>();
         budget.take(length - first);
-        Self {
+        let this = Self {
             first,
+            until,
             budget,
             metrics,
             body: Mutex::new(Body {
@@ -105,7 +111,9 @@ impl Flight {
             }),
             kept,
             _listed: listed,
-        }
+        };
+        this.settle(&mut this.lock());
+        this
     }
 
     /// Whether one who wants it from its first byte can still join.
@@ -160,6 +168,10 @@ impl Flight {
                 }
                 return Poll::Pending;
             }
+            // One who is far ahead passes over what nobody needs.
+            if self.budget.is_over() {
+                self.trim(&mut body);
+            }
         }
     }
 
@@ -182,6 +194,7 @@ impl Flight {
                 self.budget.take(piece.len() as u64);
                 body.length += piece.len() as u64;
                 body.pieces.push_back(piece);
+                self.settle(body);
             }
             (Ok(Some(_)), Err(error)) | (Err(error), _) => {
                 if let FetchError::Timeout(limit) = &error {
@@ -196,6 +209,14 @@ impl Flight {
         }
         body.wake_all();
         Poll::Ready(())
+    }
+
+    /// Nobody asks for more once all that was promised is there.
+    fn settle(&self, body: &mut Body) {
+        if self.until.is_some_and(|until| body.length >= until) {
+            body.finish(Ok(()));
+            self.keep(body);
+        }
     }
 
     /// The whole of it is there.
@@ -214,9 +235,8 @@ impl Flight {
         let mut freed = 0;
         while let Some(piece) = body.pieces.front() {
             let end = body.base + piece.len() as u64;
-            // The newest piece stays for whoever just asked for it.
             if end > had {
-                if end == body.length {
+                if body.length - end < CLOSE {
                     break;
                 }
                 self.metrics.limit("relay.in_flight");
@@ -287,6 +307,10 @@ impl Drop for Reader {
     fn drop(&mut self) {
         let mut body = self.flight.lock();
         body.readers.remove(self.id);
+        // Until somebody asks again, nobody waits for the upstream.
+        if body.readers.iter().all(|(_, other)| other.waker.is_none()) {
+            body.waiting = None;
+        }
         // The source may wake this one alone: somebody else asks it now.
         body.wake_all();
     }

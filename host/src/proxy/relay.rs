@@ -77,6 +77,13 @@ async fn get(
     bodies.get(proxy, upstream, ask.kind, ask.name, part).await
 }
 
+fn is_delimited(found: &Found) -> bool {
+    match found {
+        Found::Flight(body, _) => body.is_delimited,
+        Found::Window(_) | Found::Text(_) => true,
+    }
+}
+
 fn head(found: &Found) -> Option<&Head> {
     match found {
         Found::Window(segment) => Some(&segment.head),
@@ -108,7 +115,7 @@ fn answer(
     }
     if let Some(length) = part.length {
         headers.insert(CONTENT_LENGTH, length.into());
-    } else if ask.version < Version::HTTP_11 {
+    } else if ask.version < Version::HTTP_11 || !is_delimited(&found) {
         // Its end and its breaking off look alike: nobody may keep it.
         headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
     }

@@ -8,6 +8,7 @@ use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use bytes::{Bytes, BytesMut};
 use moka::policy::EvictionPolicy;
 
+use super::fetch::Body;
 use super::head::Head;
 use super::links::Kind;
 use crate::config;
@@ -40,6 +41,8 @@ pub(super) struct Segment {
     pub(super) head: Head,
     pub(super) pieces: Vec<Bytes>,
     pub(super) length: u64,
+    /// It came with a picture in front.
+    pub(super) is_cleaned: bool,
 }
 
 /// A place in the window for a segment that is on its way.
@@ -48,6 +51,7 @@ pub(super) struct Kept {
     window: Window,
     address: Address,
     head: Head,
+    is_cleaned: bool,
 }
 
 /// `relay.in_flight`: bytes of all flights together.
@@ -90,22 +94,18 @@ impl Window {
         }
     }
 
-    /// Where a segment of `length` bytes, if that is known, will be kept.
-    pub(super) fn place(
-        &self,
-        address: &Address,
-        head: &Head,
-        length: Option<u64>,
-    ) -> Option<Kept> {
+    /// Where a segment will be kept.
+    pub(super) fn place(&self, address: &Address, body: &Body) -> Option<Kept> {
         self.segments.as_ref()?;
-        if length.is_some_and(|length| length > self.bytes) {
+        if body.length.is_some_and(|length| length > self.bytes) {
             self.metrics.limit("relay.window");
             return None;
         }
         Some(Kept {
             window: self.clone(),
             address: address.clone(),
-            head: head.clone(),
+            head: body.head.clone(),
+            is_cleaned: body.skipped > 0,
         })
     }
 
@@ -130,6 +130,7 @@ impl Kept {
             head: self.head.clone(),
             pieces,
             length,
+            is_cleaned: self.is_cleaned,
         });
         if let Some(segments) = &self.window.segments {
             segments.insert(self.address.clone(), segment);
