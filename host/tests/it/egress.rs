@@ -8,13 +8,12 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use axum::Router;
 use axum::response::Redirect;
 use axum::routing::get;
-use f1_streams::config::Config;
-use f1_streams::playlist::Variables;
-use f1_streams::proxy::{Kind, Link, Links};
+use f1_streams::proxy::Kind;
 use reqwest::StatusCode;
 use tokio::net::TcpListener;
 
 use crate::house::{House, uri_lines};
+use crate::origin::{code, sealed};
 
 /// 127.0.0.3 is allowed to everybody in these houses, 127.0.0.1 to nobody.
 const ALLOWED: &str = "127.0.0.3:0";
@@ -61,37 +60,6 @@ async fn origin(app: Router) -> String {
 
 fn packets() -> Vec<u8> {
     [[0x47; 188], [0x47; 188]].concat()
-}
-
-/// A link as only the holder of the key can make it.
-fn sealed(house: &House, kind: Kind, url: &str) -> String {
-    let config = Config::from_toml("", house.dir.path())
-        .unwrap()
-        .config
-        .links;
-    let links = Links::open(&config.key_file, config.lifetime, config.bucket).unwrap();
-    let expires = links.expiry(jiff::Timestamp::now());
-    links.path(&Link::Resource {
-        stream: String::new(),
-        kind,
-        url: url.to_owned(),
-        expires,
-        variables: Variables::default(),
-    })
-}
-
-async fn code(house: &House, path: &str) -> (StatusCode, String) {
-    let response = house.get(path).await;
-    let status = response.status();
-    let body: serde_json::Value =
-        serde_json::from_slice(&response.bytes().await.unwrap()).unwrap_or_default();
-    (
-        status,
-        body["error"]["code"]
-            .as_str()
-            .unwrap_or_default()
-            .to_owned(),
-    )
 }
 
 #[tokio::test(flavor = "multi_thread")]

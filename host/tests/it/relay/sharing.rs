@@ -1,0 +1,257 @@
+//! One fetch for all who ask.
+
+use std::time::{Duration, Instant};
+
+use f1_streams::config::Config;
+use f1_streams::proxy::Kind;
+use futures::future::join_all;
+use reqwest::Response;
+
+use super::{ask, body, header, segment};
+use crate::house::{House, uri_lines};
+use crate::origin::{Gate, Origin, Step, head, honest, ok, packets, playlist, sealed};
+
+/// An origin whose body stops in the middle until the gate opens.
+async fn halting(whole: &[u8], gate: &Gate, begun: usize) -> Origin {
+    let (whole, gate) = (whole.to_vec(), gate.clone());
+    Origin::new(move |_| {
+        let length = whole.len().to_string();
+        vec![
+            Step::Send(head("200 OK", &[("Content-Length", &length)])),
+            Step::Send(whole[..begun].to_vec()),
+            Step::Gate(gate.clone()),
+            Step::Send(whole[begun..].to_vec()),
+        ]
+    })
+    .await
+}
+
+/// So many bytes of a body.
+async fn until(viewer: &mut Response, length: usize) -> Vec<u8> {
+    let mut got = Vec::new();
+    while got.len() < length {
+        got.extend(viewer.chunk().await.unwrap().unwrap());
+    }
+    got
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_second_viewer_joins_on_the_way_from_the_first_byte() {
+    let house = House::empty("").await;
+    let (whole, gate) = (packets(1000), Gate::new());
+    let origin = halting(&whole, &gate, 18_800).await;
+    let link = segment(&house, &origin);
+    let mut first = ask(&house, &link, &[]).await;
+    let mut got = first.chunk().await.unwrap().unwrap().to_vec();
+    let mut second = ask(&house, &link, &[]).await;
+    let mut also = second.chunk().await.unwrap().unwrap().to_vec();
+    gate.open();
+    got.extend(body(first).await);
+    also.extend(body(second).await);
+    assert!(got == whole && also == whole, "every byte, for both");
+    assert_eq!(origin.asked(), 1);
+    assert_eq!(house.metrics.served_from("joined"), 1);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_leader_that_leaves_takes_nothing_from_its_followers() {
+    let house = House::empty("").await;
+    let (whole, gate) = (packets(1000), Gate::new());
+    let origin = halting(&whole, &gate, 18_800).await;
+    let link = segment(&house, &origin);
+    let mut leader = ask(&house, &link, &[]).await;
+    until(&mut leader, 18_800).await;
+    let mut follower = ask(&house, &link, &[]).await;
+    let mut got = until(&mut follower, 18_800).await;
+    // The follower waits for the origin, and so does the leader, who was the
+    // last to ask it.
+    let waits = async { tokio::time::timeout(Duration::from_millis(200), follower.chunk()).await };
+    assert!(waits.await.is_err());
+    let left = tokio::time::timeout(Duration::from_millis(200), leader.chunk()).await;
+    assert!(left.is_err());
+    drop(leader);
+    tokio::time::sleep(Duration::from_millis(200)).await;
+    gate.open();
+    got.extend(body(follower).await);
+    assert!(got == whole);
+    assert_eq!(origin.asked(), 1);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn many_viewers_are_one_fetch_and_later_ones_none() {
+    let house = House::empty("").await;
+    let (whole, gate) = (packets(1000), Gate::new());
+    let origin = halting(&whole, &gate, 0).await;
+    let link = segment(&house, &origin);
+    let viewers = join_all((0..64).map(|_| async { body(ask(&house, &link, &[]).await).await }));
+    let opened = async {
+        while house.metrics.served_from("joined") < 63 {
+            tokio::time::sleep(Duration::from_millis(5)).await;
+        }
+        gate.open();
+    };
+    let (bodies, ()) = futures::future::join(viewers, opened).await;
+    assert!(bodies.iter().all(|body| *body == whole));
+    assert_eq!(origin.asked(), 1);
+    let later = ask(&house, &link, &[]).await;
+    assert_eq!(header(&later, "content-length"), Some("188000"));
+    assert!(body(later).await == whole);
+    assert_eq!(
+        (origin.asked(), house.metrics.served_from("window")),
+        (1, 1)
+    );
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn without_a_window_later_viewers_fetch_anew() {
+    let house = House::empty("[relay]\nwindow = \"0\"").await;
+    let whole = packets(100);
+    let origin = Origin::new(move |_| ok(&packets(100))).await;
+    let link = segment(&house, &origin);
+    for times in 1..=2 {
+        assert!(body(ask(&house, &link, &[]).await).await == whole);
+        assert_eq!(origin.asked(), times);
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn segments_that_left_their_playlist_leave_the_window() {
+    let house = House::empty("").await;
+    let began = Instant::now();
+    let origin = Origin::new(move |ask| {
+        if ask.path() != "/live.m3u8" {
+            return ok(&packets(10));
+        }
+        let number = ask.number;
+        playlist(&format!(
+            "#EXTM3U\n#EXT-X-TARGETDURATION:1\n#EXT-X-MEDIA-SEQUENCE:{number}\n\
+             #EXTINF:1,\n{number}.ts\n#EXTINF:1,\n{}.ts\n",
+            number + 1
+        ))
+    })
+    .await;
+    let link = sealed(&house, Kind::Playlist, &origin.url("/live.m3u8"));
+    let listed = async || {
+        let text = house.text(&link).await;
+        // Half a target duration later there is a new one.
+        tokio::time::sleep(Duration::from_millis(600)).await;
+        uri_lines(&text)
+    };
+    let segments = async || {
+        let asks = origin.asks();
+        asks.iter()
+            .filter(|ask| ask.path().ends_with(".ts"))
+            .count()
+    };
+    let first = listed().await[0].clone();
+    for (times, left) in [(1, "it is listed"), (1, "a player may be behind")] {
+        body(ask(&house, &first, &[]).await).await;
+        assert_eq!(segments().await, times, "{left}");
+        listed().await;
+    }
+    listed().await;
+    body(ask(&house, &first, &[]).await).await;
+    assert_eq!(segments().await, 2, "after {:?}", began.elapsed());
+}
+
+/// 1 MiB on its way, and no window.
+async fn narrow() -> House {
+    House::edited(|config: &mut Config| {
+        config.relay.in_flight = bytesize_of("1MiB");
+        config.relay.window = bytesize_of("0");
+    })
+    .await
+}
+
+fn bytesize_of<T: std::str::FromStr<Err: std::fmt::Debug>>(text: &str) -> T {
+    text.parse().unwrap()
+}
+
+/// No faster than whoever reads it can follow.
+fn paced(bytes: &[u8]) -> Vec<Step> {
+    let pieces = bytes.chunks(188_000);
+    let pause = Step::Wait(Duration::from_millis(3));
+    pieces
+        .flat_map(|piece| [Step::Send(piece.to_vec()), pause.clone()])
+        .collect()
+}
+
+/// A slow viewer and a fast one of the same 24 MiB; whether the slow one got all.
+async fn beside(house: &House, origin: &Origin, gate: &Gate, whole: &[u8]) -> bool {
+    let link = segment(house, origin);
+    let mut slow = ask(house, &link, &[]).await;
+    let mut got = slow.chunk().await.unwrap().unwrap().to_vec();
+    let mut fast = ask(house, &link, &[]).await;
+    let mut all = fast.chunk().await.unwrap().unwrap().to_vec();
+    gate.open();
+    all.extend(body(fast).await);
+    assert!(all == whole, "the fast one waits for nobody");
+    assert!(house.metrics.limit_hits("relay.in_flight") > 0);
+    let broken = loop {
+        match slow.chunk().await {
+            Ok(Some(piece)) => got.extend(piece),
+            Ok(None) => break false,
+            Err(_) => break true,
+        }
+    };
+    assert!(whole.starts_with(&got), "no byte twice, none left out");
+    house
+        .wait("no byte on its way", async |house| {
+            let text = house.metrics.encode();
+            text.lines()
+                .any(|line| line.ends_with("in_flight_bytes 0"))
+                .then_some(())
+        })
+        .await;
+    assert!(broken || got == whole);
+    !broken
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn one_who_falls_behind_goes_on_with_a_fetch_of_its_own() {
+    let house = narrow().await;
+    let (whole, gate) = (packets(130_000), Gate::new());
+    let (sent, held) = (whole.clone(), gate.clone());
+    let origin = Origin::new(move |ask| {
+        let mut steps = honest(ask, &[("ETag", "\"one\"")], &sent);
+        if ask.number == 0 {
+            let Step::Send(rest) = steps.pop().unwrap() else {
+                unreachable!("a body is sent")
+            };
+            steps.push(Step::Send(rest[..188_000].to_vec()));
+            steps.push(Step::Gate(held.clone()));
+            steps.extend(paced(&rest[188_000..]));
+        }
+        steps
+    })
+    .await;
+    assert!(beside(&house, &origin, &gate, &whole).await);
+    let asks = origin.asks();
+    assert_eq!(asks.len(), 2, "one together, one for the rest");
+    assert!(asks[1].range(whole.len()).unwrap().0 > 188_000);
+    assert_eq!(asks[1].header("if-range"), Some("\"one\""));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn one_who_falls_behind_is_cut_where_there_are_no_ranges() {
+    let house = narrow().await;
+    let (whole, gate) = (packets(130_000), Gate::new());
+    let (sent, held) = (whole.clone(), gate.clone());
+    let origin = Origin::new(move |_| {
+        let length = sent.len().to_string();
+        let mut steps = vec![
+            Step::Send(head("200 OK", &[("Content-Length", &length)])),
+            Step::Send(sent[..188_000].to_vec()),
+            Step::Gate(held.clone()),
+        ];
+        steps.extend(paced(&sent[188_000..]));
+        steps
+    })
+    .await;
+    assert!(!beside(&house, &origin, &gate, &whole).await);
+    assert_eq!(
+        origin.asked(),
+        2,
+        "asked once more, and refused as it was all"
+    );
+}
