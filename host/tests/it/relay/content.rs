@@ -181,7 +181,11 @@ async fn parts_are_of_the_bytes_as_they_came() {
                     "{path}"
                 );
             }
-            for (range, first, last) in [("bytes=10-300", 10, 300), ("bytes=0-99", 0, 99)] {
+            for (range, first, last) in [
+                ("bytes=10-300", 10, 300),
+                ("bytes=0-99", 0, 99),
+                ("bytes=10-", 10, disguised().len() - 1),
+            ] {
                 let part = ask(&house, &link, &[("Range", range)]).await;
                 assert_eq!(part.status(), StatusCode::PARTIAL_CONTENT);
                 let got = body(part).await;

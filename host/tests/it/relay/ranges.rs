@@ -111,6 +111,38 @@ async fn no_more_than_relay_skip_is_read_for_a_part() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn what_is_passed_over_is_not_kept() {
+    let house = House::edited(|config: &mut Config| {
+        config.relay.in_flight = "1MiB".parse().unwrap();
+        config.relay.window = "0".parse().unwrap();
+    })
+    .await;
+    let gate = Gate::new();
+    let (whole, held) = (packets(60_000), gate.clone());
+    let sent = whole.clone();
+    let origin = Origin::new(move |_| {
+        let length = sent.len().to_string();
+        vec![
+            Step::Send(head("200 OK", &[("Content-Length", &length)])),
+            Step::Send(sent[..9_400_000].to_vec()),
+            Step::Gate(held.clone()),
+            Step::Send(sent[9_400_000..].to_vec()),
+        ]
+    })
+    .await;
+    let link = segment(&house, &origin);
+    let part = ask(&house, &link, &[("Range", "bytes=10000000-10000187")]).await;
+    tokio::time::sleep(std::time::Duration::from_millis(500)).await;
+    let text = house.metrics.encode();
+    let is_gauge = |line: &&str| !line.starts_with('#') && line.contains("in_flight_bytes ");
+    let gauge = text.lines().find(is_gauge).unwrap();
+    let bytes: u64 = gauge.rsplit_once(' ').unwrap().1.parse().unwrap();
+    assert!(bytes <= 2 << 20, "{bytes} of 9.4 MB are still there");
+    gate.open();
+    assert!(body(part).await == whole[10_000_000..10_000_188]);
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn another_part_than_was_asked_for_is_refused() {
     let house = House::empty("").await;
     let origin = Origin::new(|ask| {

@@ -54,27 +54,32 @@ async fn a_second_viewer_joins_on_the_way_from_the_first_byte() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_leader_that_leaves_takes_nothing_from_its_followers() {
+async fn one_who_leaves_takes_nothing_from_the_others() {
     let house = House::empty("").await;
-    let (whole, gate) = (packets(1000), Gate::new());
-    let origin = halting(&whole, &gate, 18_800).await;
-    let link = segment(&house, &origin);
-    let mut leader = ask(&house, &link, &[]).await;
-    until(&mut leader, 18_800).await;
-    let mut follower = ask(&house, &link, &[]).await;
-    let mut got = until(&mut follower, 18_800).await;
-    // The follower waits for the origin, and so does the leader, who was the
-    // last to ask it.
-    let waits = async { tokio::time::timeout(Duration::from_millis(200), follower.chunk()).await };
-    assert!(waits.await.is_err());
-    let left = tokio::time::timeout(Duration::from_millis(200), leader.chunk()).await;
-    assert!(left.is_err());
-    drop(leader);
-    tokio::time::sleep(Duration::from_millis(200)).await;
-    gate.open();
-    got.extend(body(follower).await);
-    assert!(got == whole);
-    assert_eq!(origin.asked(), 1);
+    // The first is who began the fetch, the last who asked the origin for more.
+    for leaves in ["the first", "the last"] {
+        let (whole, gate) = (packets(1000), Gate::new());
+        let origin = halting(&whole, &gate, 18_800).await;
+        let link = segment(&house, &origin);
+        let mut first = ask(&house, &link, &[]).await;
+        let mut got = until(&mut first, 18_800).await;
+        let mut last = ask(&house, &link, &[]).await;
+        until(&mut last, 18_800).await;
+        tokio::time::sleep(Duration::from_millis(100)).await;
+        let (left, mut stays) = match leaves {
+            "the first" => (first, last),
+            _ => (last, first),
+        };
+        drop(left);
+        tokio::time::sleep(Duration::from_millis(200)).await;
+        gate.open();
+        let rest = tokio::time::timeout(Duration::from_secs(5), async {
+            until(&mut stays, whole.len() - 18_800).await
+        });
+        got.extend(rest.await.unwrap());
+        assert!(got == whole, "{leaves} left");
+        assert_eq!(origin.asked(), 1);
+    }
 }
 
 #[tokio::test(flavor = "multi_thread")]
