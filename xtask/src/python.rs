@@ -1,6 +1,7 @@
 //! Plugins in Python: componentize-py of the version and hashes that its
 //! requirements file names, in `target/tools/python`; nothing is installed for
-//! the machine, except on Debian what brings pip, where there is none.
+//! the machine, except on Debian what brings pip, where there is none. The
+//! tests' players that are written in Python come the same way.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -16,6 +17,9 @@ use crate::workspace::{Plugin, Workspace};
 
 const REQUIREMENTS: &str = include_str!("../tools/python/requirements.txt");
 
+/// What the tests play streams with, besides what Debian has: streamlink.
+const PLAYERS: &str = include_str!("../tools/python/players.txt");
+
 /// Debian 12's, and the oldest that the generated types are for. What a plugin
 /// runs on is the Python inside of it.
 const PYTHON: (u32, u32) = (3, 11);
@@ -26,27 +30,41 @@ const RUN: &str = "import sys; sys.path.insert(0, sys.argv.pop(1)); \
 
 /// Installs the tools where they are not; returns the directory of modules.
 pub(crate) fn ensure(workspace: &Workspace) -> anyhow::Result<PathBuf> {
-    let dir = workspace.target.join("tools/python");
+    packages(workspace, "python", "plugins in Python", REQUIREMENTS)
+}
+
+/// As [`ensure`], for players: `target/tools/players/site`.
+pub(crate) fn ensure_players(workspace: &Workspace) -> anyhow::Result<PathBuf> {
+    packages(workspace, "players", "the tests' players", PLAYERS)
+}
+
+fn packages(
+    workspace: &Workspace,
+    name: &str,
+    purpose: &str,
+    wanted: &str,
+) -> anyhow::Result<PathBuf> {
+    let dir = workspace.target.join("tools").join(name);
     let (stamp, site) = (dir.join("installed"), dir.join("site"));
-    if fs::read_to_string(&stamp).is_ok_and(|installed| installed == REQUIREMENTS) {
+    if fs::read_to_string(&stamp).is_ok_and(|installed| installed == wanted) {
         return Ok(site);
     }
     let sh = workspace.shell()?;
     let pip = pip(&sh, &dir.join("venv"))?;
-    println!("setup: pip install for plugins in Python");
+    println!("setup: pip install for {purpose}");
     if site.exists() {
         fs::remove_dir_all(&site)?;
     }
     let requirements = dir.join("requirements.txt");
     fs::create_dir_all(&dir)?;
-    fs::write(&requirements, REQUIREMENTS)?;
+    fs::write(&requirements, wanted)?;
     let pinned = ["--no-deps", "--require-hashes", "--only-binary", ":all:"];
     let quiet = ["--disable-pip-version-check", "--no-compile"];
     quietly(cmd!(
         sh,
         "{pip} -m pip install {quiet...} {pinned...} --target {site} -r {requirements}"
     ))?;
-    fs::write(stamp, REQUIREMENTS)?;
+    fs::write(stamp, wanted)?;
     Ok(site)
 }
 

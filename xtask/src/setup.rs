@@ -50,6 +50,7 @@ pub(crate) fn run(
     }
     if needs.browser {
         media_and_browser(&sh)?;
+        python::ensure_players(workspace)?;
     }
     frontend::ensure(workspace)?;
     if needs.languages {
@@ -74,6 +75,9 @@ fn media_and_browser(sh: &Shell) -> anyhow::Result<()> {
     if !apt::in_path("ffmpeg") || !apt::in_path("ffprobe") {
         missing.push("ffmpeg");
     }
+    if !apt::in_path("mpv") {
+        missing.push("mpv");
+    }
     if browser().is_none() {
         missing.push("chromium");
     }
@@ -84,5 +88,5 @@ fn media_and_browser(sh: &Shell) -> anyhow::Result<()> {
     if missing.is_empty() {
         return Ok(());
     }
-    apt::install(sh, "what the browser tests use", &missing)
+    apt::install(sh, "what plays streams in the tests", &missing)
 }

@@ -8,6 +8,7 @@ mod admin;
 mod alerts;
 mod breaker;
 mod cases;
+mod clients;
 mod command_line;
 mod compile;
 mod contract;
