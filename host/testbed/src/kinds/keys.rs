@@ -1,9 +1,15 @@
 //! AES-128: whole segments of TS under keys that change.
+//!
+//! Where the IV is stated it is chosen so that the segment begins like a page:
+//! what is encrypted may look like anything, and is not to be judged by it.
 
 use std::fmt::Write as _;
 
 use aws_lc_rs::{
-    cipher::{AES_128, EncryptionContext, PaddedBlockEncryptingKey, UnboundCipherKey},
+    cipher::{
+        AES_128, DecryptingKey, DecryptionContext, EncryptionContext, PaddedBlockEncryptingKey,
+        UnboundCipherKey,
+    },
     iv::FixedLength,
 };
 
@@ -13,6 +19,8 @@ use super::{Asked, Found, LINE, TS, numbered, plain};
 const PERIOD: u64 = 4;
 /// Of this many periods, the last is in the clear.
 const CLEAR_EVERY: u64 = 5;
+/// What a segment under a stated IV begins with.
+const PAGE: &[u8; 16] = b"<!doctype html>\n";
 
 pub(super) fn aes(asked: &Asked<'_>) -> Option<Found> {
     match asked.path[..] {
@@ -29,8 +37,11 @@ pub(super) fn aes(asked: &Asked<'_>) -> Option<Found> {
                 let mut last = None;
                 return Some(asked.list("", |text, number| {
                     let period = number / PERIOD;
-                    if last.replace(period) != Some(period) {
-                        text.push_str(&line(asked, period));
+                    let is_new = last.replace(period) != Some(period);
+                    // A stated IV is for one segment, the other ways go on.
+                    if is_new || states_its_iv(period) && !is_clear(period) {
+                        let clear = one.looped.segment(number);
+                        text.push_str(&line(asked, number, &clear));
                     }
                     plain::entry(asked, text, number, quality, "ts");
                 }));
@@ -42,7 +53,10 @@ pub(super) fn aes(asked: &Asked<'_>) -> Option<Found> {
                 TS,
                 match is_clear(period) {
                     true => clear,
-                    false => encrypted(clear, key(period), iv(number)),
+                    false => {
+                        let iv = iv(number, &clear);
+                        encrypted(clear, key(period), iv)
+                    }
                 },
             ))
         }
@@ -59,7 +73,8 @@ fn states_its_iv(period: u64) -> bool {
     period.is_multiple_of(2)
 }
 
-fn line(asked: &Asked<'_>, period: u64) -> String {
+fn line(asked: &Asked<'_>, number: u64, clear: &[u8]) -> String {
+    let period = number / PERIOD;
     if is_clear(period) {
         return "#EXT-X-KEY:METHOD=NONE\n".to_owned();
     }
@@ -70,11 +85,8 @@ fn line(asked: &Asked<'_>, period: u64) -> String {
     };
     let mut line = format!("#EXT-X-KEY:METHOD=AES-128,URI=\"{uri}\"");
     if states_its_iv(period) {
-        let _ = write!(
-            line,
-            ",IV=0x{:032X}",
-            u128::from_be_bytes(stated_iv(period))
-        );
+        let iv = u128::from_be_bytes(iv(number, clear));
+        let _ = write!(line, ",IV=0x{iv:032X}");
     }
     line + "\n"
 }
@@ -83,15 +95,21 @@ fn key(period: u64) -> [u8; 16] {
     (0x7465_7374_6265_6421_u128 << 64 | u128::from(period)).to_be_bytes()
 }
 
-fn stated_iv(period: u64) -> [u8; 16] {
-    (u128::from(period) << 64 | 0x6976).to_be_bytes()
-}
-
-fn iv(number: u64) -> [u8; 16] {
-    match states_its_iv(number / PERIOD) {
-        true => stated_iv(number / PERIOD),
-        false => u128::from(number).to_be_bytes(),
+fn iv(number: u64, clear: &[u8]) -> [u8; 16] {
+    let period = number / PERIOD;
+    if !states_its_iv(period) {
+        return u128::from(number).to_be_bytes();
     }
+    // The first block is encrypted after the IV was mixed into it.
+    let mut iv = *PAGE;
+    let key = UnboundCipherKey::new(&AES_128, &key(period)).expect("the key has 16 bytes");
+    let key = DecryptingKey::ecb(key).expect("AES has this mode");
+    key.decrypt(&mut iv, DecryptionContext::None)
+        .expect("it is one block");
+    for (byte, clear) in iv.iter_mut().zip(clear) {
+        *byte ^= clear;
+    }
+    iv
 }
 
 fn encrypted(mut bytes: Vec<u8>, key: [u8; 16], iv: [u8; 16]) -> Vec<u8> {
@@ -101,4 +119,21 @@ fn encrypted(mut bytes: Vec<u8>, key: [u8; 16], iv: [u8; 16]) -> Vec<u8> {
     key.less_safe_encrypt(&mut bytes, context)
         .expect("nothing of it depends on the bytes");
     bytes
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_stated_iv_makes_a_page_of_it() {
+        let clear = vec![0x47; 188];
+        for number in [0, 1, PERIOD * 2] {
+            let iv = iv(number, &clear);
+            let bytes = encrypted(clear.clone(), key(number / PERIOD), iv);
+            assert_eq!(bytes[..16], *PAGE);
+        }
+        let implied = iv(PERIOD, &clear);
+        assert_eq!(implied, 4_u128.to_be_bytes());
+    }
 }
