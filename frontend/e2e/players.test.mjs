@@ -14,7 +14,17 @@ const CONTROL = required('F1_TESTBED_CONTROL');
 const SITES = join(dirname(PLUGINS), 'sites');
 const HLS_JS = createRequire(import.meta.url).resolve('hls.js/dist/hls.js');
 
-const KINDS = ['ts', 'fmp4', 'll', 'demuxed', 'ranges'];
+const KINDS = [
+  'ts',
+  'fmp4',
+  'aes',
+  'll',
+  'demuxed',
+  'ranges',
+  'fmp4-ranges',
+  'variables',
+  'steering',
+];
 const TARGET_SECONDS = 2;
 const MINUTE = 60_000;
 
@@ -34,9 +44,12 @@ describe('hls.js', () => {
     await page.goto('/');
     await page.addScriptTag({ path: HLS_JS });
     await page.evaluate(play, KINDS);
-    await page.waitForFunction(() => window.players.every((player) => player.started()), null, {
-      timeout: 30_000,
-    });
+    await until('all of them play', () =>
+      page.evaluate(() => {
+        const waiting = window.players.filter((player) => !player.started());
+        return waiting.length === 0 || waiting.map((one) => [one.kind, one.state()]);
+      }),
+    );
     // A busy machine may be short of time once: then there is no sound card's
     // clock, and all of them are slow alike.
     let minute = await playMinute(page);
@@ -71,6 +84,12 @@ describe('hls.js', () => {
         `${part} was fetched`,
       );
     }
+    const key = fetched.filter((one) => /\/aes\/key-/.test(one.path));
+    assert.ok(key.length >= 5, `${key.length} keys`);
+    // Steering prefers the second pathway, and is asked again after its TTL.
+    const steered = fetched.filter((one) => one.path.includes('steering.json'));
+    assert.ok(steered.length >= 3, `${steered.length} steering manifests`);
+    assert.ok(fetched.some((one) => /\/steering\/two\/.*\.ts/.test(one.path)));
     const ranges = fetched.filter((one) => /\/ranges\/.*\.ts/.test(one.path));
     assert.ok(ranges.length > 20 && ranges.every((one) => /\b206\b/.test(one.status)));
     await context.close();
@@ -174,9 +193,9 @@ async function addStreams() {
     (kind) => `
 [[settings.streams]]
 id = "${kind}"
-url = "${cdn}/guarded/${kind}/master.m3u8"
+url = "${cdn}/guarded/${kind}/master.m3u8?token=open"
 headers = { Referer = "${site_a}/", Origin = "${site_a}" }
-hosts = ["${cdn}"]
+hosts = ["${cdn}", "${cdn.replace('cdn.test', 'cdn-two.test')}"]
 `,
   );
   copyFileSync(join(BUILT, 'direct.wasm'), join(PLUGINS, '.direct.new'));
@@ -198,11 +217,15 @@ async function removeStreams() {
   });
 }
 
+/** Waits until it holds; what it says until then is what an error shows. */
 async function until(what, holds) {
   const begun = Date.now();
-  while (!(await holds())) {
-    assert.ok(Date.now() - begun < 60_000, `waited in vain until ${what}`);
+  let said = await holds();
+  while (said !== true) {
+    const shown = JSON.stringify(said);
+    assert.ok(Date.now() - begun < 60_000, `waited in vain until ${what}: ${shown}`);
     await new Promise((done) => setTimeout(done, 300));
+    said = await holds();
   }
 }
 

@@ -11,7 +11,7 @@ use tokio::process::Command;
 use crate::house::{House, plugin_wasm};
 
 /// What is played.
-const KINDS: [&str; 3] = ["ts", "fmp4", "ranges"];
+const KINDS: [&str; 4] = ["ts", "fmp4", "aes", "ranges"];
 
 const MINUTE: Duration = Duration::from_secs(60);
 
@@ -21,6 +21,8 @@ pub(crate) async fn house_of(kinds: &[&str]) -> House {
     let house = House::empty("").await;
     let info = house.testbed.info();
     let (cdn, site) = (&info.cdn, &info.site_a);
+    // Where steering leads.
+    let other = cdn.replace("cdn.test", "cdn-two.test");
     let streams: String = kinds
         .iter()
         .map(|kind| {
@@ -31,7 +33,7 @@ pub(crate) async fn house_of(kinds: &[&str]) -> House {
                     id = "{path}"
                     url = "{cdn}/guarded/{path}/master.m3u8?{query}"
                     headers = {{ Referer = "{site}/", Origin = "{site}" }}
-                    hosts = ["{cdn}"]
+                    hosts = ["{cdn}", "{other}"]
                 "#
             )
         })

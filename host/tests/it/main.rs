@@ -9,6 +9,8 @@ mod alerts;
 mod breaker;
 mod cases;
 mod clients;
+mod clients_kinds;
+mod clients_wire;
 mod command_line;
 mod compile;
 mod contract;
