@@ -1,6 +1,7 @@
 //! From a link to a body that is shared: found in the window, joined on its
 //! way, or fetched.
 
+use std::borrow::Cow;
 use std::sync::{Arc, Weak};
 use std::time::Duration;
 
@@ -226,7 +227,7 @@ async fn fetch(
     let range = content_range(&response, asked)?;
     let first = range.map_or(0, |range| range.span.first);
     let read = beginning(&mut response, kind, first).await?;
-    let seen: Vec<u8> = read.concat();
+    let seen = joined(&read);
     let judged = match first {
         _ if response.is_encoded() => Judged::Playlist,
         0 => head::judge(kind, name, &seen)?,
@@ -361,7 +362,7 @@ async fn beginning(
         read.push(piece);
     }
     let is_picture = |read: &[Bytes]| {
-        let seen = read.concat();
+        let seen = joined(read);
         matches!(media::sniff(&seen), media::Content::Media(kind) if kind.starts_with("image/"))
             && media::behind_picture(&seen).is_none()
     };
@@ -375,6 +376,15 @@ async fn beginning(
         }
     }
     Ok(read)
+}
+
+/// What was read, in one piece: mostly it is one, of hundreds of kilobytes, that
+/// is not copied to be looked at.
+fn joined(read: &[Bytes]) -> Cow<'_, [u8]> {
+    match read {
+        [one] => Cow::Borrowed(one),
+        some => Cow::Owned(some.concat()),
+    }
 }
 
 /// Without the first `skipped` bytes.
