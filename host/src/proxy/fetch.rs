@@ -3,7 +3,7 @@
 
 use std::borrow::Cow;
 use std::sync::{Arc, Weak};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 use dashmap::DashMap;
@@ -226,7 +226,13 @@ async fn fetch(
     let mut response = send(upstream, request, "relay").await?;
     let range = content_range(&response, asked)?;
     let first = range.map_or(0, |range| range.span.first);
-    let read = beginning(&mut response, kind, first).await?;
+    let mut pace = Pace::new(&proxy.0.config);
+    let read = beginning(&mut response, kind, first, &mut pace).await;
+    let read = read.inspect_err(|error| {
+        if let FetchError::Timeout(limit) = error {
+            proxy.0.metrics.limit(limit);
+        }
+    })?;
     let seen = joined(&read);
     let judged = match first {
         _ if response.is_encoded() => Judged::Playlist,
@@ -262,20 +268,16 @@ async fn fetch(
         as_is,
         is_delimited: response.is_delimited(),
     };
-    Ok(proxy
-        .0
-        .bodies
-        .begin(&proxy.0.config, part, body, read, response))
+    Ok(proxy.0.bodies.begin(part, body, read, (response, pace)))
 }
 
 impl Bodies {
     fn begin(
         &self,
-        config: &config::Relay,
         (address, asked): Part,
         body: Body,
         read: Vec<Bytes>,
-        source: net::Response,
+        (source, pace): (net::Response, Pace),
     ) -> Found {
         let is_whole = body.part.is_none() && !body.as_is;
         let kept = match is_whole && body.is_delimited {
@@ -293,7 +295,7 @@ impl Bodies {
             body.part.map_or((0, body.length), part_of),
             without(read, body.skipped),
             source,
-            Pace::new(config),
+            pace,
             self.budget.clone(),
             kept,
             listed,
@@ -351,11 +353,19 @@ async fn beginning(
     response: &mut net::Response,
     kind: Kind,
     first: u64,
-) -> Result<Vec<Bytes>, Failure> {
+    pace: &mut Pace,
+) -> Result<Vec<Bytes>, FetchError> {
     let mut read: Vec<Bytes> = Vec::new();
     let mut length = 0;
+    let mut next = async || {
+        let asked = Instant::now();
+        let piece = response.chunk().await?;
+        let bytes = piece.as_ref().map_or(0, Bytes::len);
+        pace.arrived(bytes, asked.elapsed())?;
+        Ok::<_, FetchError>(piece)
+    };
     while length < media::ENOUGH {
-        let Some(piece) = response.chunk().await? else {
+        let Some(piece) = next().await? else {
             return Ok(read);
         };
         length += piece.len();
@@ -368,7 +378,7 @@ async fn beginning(
     };
     if kind == Kind::Segment && first == 0 && is_picture(&read) {
         while length < DISGUISE + media::ENOUGH {
-            let Some(piece) = response.chunk().await? else {
+            let Some(piece) = next().await? else {
                 break;
             };
             length += piece.len();
