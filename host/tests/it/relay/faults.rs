@@ -62,6 +62,38 @@ async fn a_body_that_breaks_off_ends_as_an_error_and_is_not_kept() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn an_origin_that_drips_is_cut_before_and_after_the_first_byte() {
+    let house = House::edited(|config: &mut Config| {
+        config.relay.min_rate_window = Duration::from_secs(1);
+    })
+    .await;
+    let origin = Origin::new(|ask| {
+        let begun = if ask.path() == "/late.ts" { 18_800 } else { 0 };
+        let mut steps = vec![
+            Step::Send(head("200 OK", &[("Content-Length", "188000")])),
+            Step::Send(packets(1000)[..begun].to_vec()),
+        ];
+        let drops = packets(1000).into_iter().take(300);
+        steps.extend(drops.flat_map(|byte| {
+            let pause = Step::Wait(Duration::from_millis(100));
+            [Step::Send(vec![byte]), pause]
+        }));
+        steps
+    })
+    .await;
+    let began = Instant::now();
+    let early = refusal(ask(&house, &segment(&house, &origin), &[]).await).await;
+    assert_eq!(
+        early,
+        (StatusCode::GATEWAY_TIMEOUT, "upstream_timeout".into())
+    );
+    let late = sealed(&house, Kind::Segment, &origin.url("/late.ts"));
+    assert!(ask(&house, &late, &[]).await.bytes().await.is_err());
+    assert_eq!(house.metrics.limit_hits("relay.min_rate"), 2);
+    assert!(began.elapsed() < Duration::from_secs(15));
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn everybody_who_reads_a_body_hears_of_its_end() {
     let house = impatient().await;
     let origin = breaking().await;
