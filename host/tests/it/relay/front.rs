@@ -30,6 +30,7 @@ impl Drop for Front {
 
 impl Front {
     /// `None` where there is no nginx.
+    #[allow(clippy::print_stdout, reason = "whoever runs the tests reads it")]
     async fn new(house: &House, more: &str) -> Option<Self> {
         if !Path::new(NGINX).exists() {
             #[allow(clippy::print_stdout, reason = "a test that did not run says so")]

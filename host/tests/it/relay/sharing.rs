@@ -172,6 +172,50 @@ fn bytesize_of<T: std::str::FromStr<Err: std::fmt::Debug>>(text: &str) -> T {
     text.parse().unwrap()
 }
 
+#[tokio::test(flavor = "multi_thread")]
+async fn whoever_stays_gets_every_byte() {
+    let house = House::edited(|config: &mut Config| {
+        config.relay.in_flight = bytesize_of("1MiB");
+        config.relay.window = bytesize_of("0");
+        config.net.per_origin = 256;
+    })
+    .await;
+    let whole = packets(20_000);
+    let sent = whole.clone();
+    let origin = Origin::new(move |ask| {
+        let mut steps = honest(ask, &[("ETag", "\"one\"")], &sent);
+        let Step::Send(all) = steps.pop().unwrap() else {
+            unreachable!("a body is sent")
+        };
+        steps.extend(paced(&all));
+        steps
+    })
+    .await;
+    for round in 0..4 {
+        let link = sealed(&house, Kind::Segment, &origin.url(&format!("/{round}.ts")));
+        let viewer = async |n: usize| {
+            tokio::time::sleep(Duration::from_millis(n as u64 * 2)).await;
+            let mut viewer = ask(&house, &link, &[]).await;
+            let mut got = Vec::new();
+            while let Some(piece) = viewer.chunk().await.unwrap() {
+                got.extend(piece);
+                if n % 3 == 0 && got.len() > n * 50_000 {
+                    return;
+                }
+                // Some rest now and then, each at places of its own.
+                if got.len() % 17 < n % 5 {
+                    tokio::time::sleep(Duration::from_millis((n % 7) as u64)).await;
+                }
+            }
+            assert!(got == whole, "{n} of round {round}");
+        };
+        let all = join_all((0..48).map(viewer));
+        let ended = tokio::time::timeout(Duration::from_secs(60), all).await;
+        assert!(ended.is_ok(), "somebody waits for ever");
+    }
+    assert!(origin.asked() < 4 * 48, "most share");
+}
+
 /// No faster than whoever reads it can follow.
 fn paced(bytes: &[u8]) -> Vec<Step> {
     let pieces = bytes.chunks(188_000);
