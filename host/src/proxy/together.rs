@@ -83,10 +83,6 @@ impl<K: Eq + Hash, V: Clone> Drop for Done<K, V> {
 }
 
 #[cfg(test)]
-#[allow(
-    clippy::disallowed_methods,
-    reason = "the test waits for what it spawns"
-)]
 mod tests {
     use std::sync::atomic::AtomicUsize;
 
