@@ -92,8 +92,16 @@ fn told(recorded: &Recorded, from: &From) -> String {
     }
     let dir = case.dir.display();
     lines.push(match from {
-        From::Site(..) if outcome.is_ok() => format!("recorded in {dir}; what came is expected"),
-        _ => format!("recorded in {dir}; it expects nothing yet: fix the plugin, then run test-plugin --update"),
+        From::Site(..) if outcome.is_ok() && problems.is_empty() => {
+            format!("recorded in {dir}; what came is expected")
+        }
+        From::Site(..) if outcome.is_ok() => {
+            format!("{dir} is no good recording: mend what is said above, then record again")
+        }
+        _ => format!(
+            "recorded in {dir}; it expects nothing yet: fix the plugin, then accept its outcome \
+             with --update (cargo xtask test-plugins KEY --update)"
+        ),
     });
     lines.join("\n")
 }

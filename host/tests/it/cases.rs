@@ -156,6 +156,13 @@ async fn a_changed_page_or_setting_fails_the_case_and_says_where() {
         assert!(said.contains(expect), "{expect}: {said}");
     }
 
+    // What came of it is no outcome to accept.
+    let expected = dir.path().join("cases/live/expected.json");
+    let before = std::fs::read_to_string(&expected).unwrap();
+    let (passed, said) = test_plugin(dir.path(), &site_a_wasm(), &["--update"]).await;
+    assert!(!passed && said.contains("not in the recording"), "{said}");
+    assert_eq!(std::fs::read_to_string(&expected).unwrap(), before);
+
     // What the operator does not grant, a recording does not either.
     let closed = was.lines().filter(|line| !line.starts_with("allow_hosts"));
     std::fs::write(&site, closed.collect::<Vec<_>>().join("\n")).unwrap();
