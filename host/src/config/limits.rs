@@ -68,6 +68,7 @@ limits! {
     describe: Duration = value::duration,
     cpu: Duration = value::duration,
     memory: ByteSize = value::size,
+    stack: ByteSize = value::size,
     memories: usize = value::count,
     tables: usize = value::count,
     table_elements: usize = value::count,

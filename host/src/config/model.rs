@@ -160,9 +160,6 @@ pub struct Plugins {
     pub max_files: usize,
     #[serde(deserialize_with = "value::count")]
     pub max_calls: usize,
-    /// Of the whole engine.
-    #[serde(deserialize_with = "value::size")]
-    pub stack: ByteSize,
     pub breaker: Breaker,
     pub compile: Compile,
     pub diagnostics: Diagnostics,

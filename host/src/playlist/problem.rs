@@ -43,7 +43,7 @@ pub enum Problem {
     /// A playlist or JSON within the URI (`data:`), where it can't be rewritten.
     Inline,
     /// A pathway that players would make from another, and that can't be made from
-    /// links: see [`super::steering`].
+    /// links: see [`super::steering()`].
     LostClone,
     /// A URI that the linker makes no link for.
     Refused,

@@ -27,7 +27,7 @@ use super::asked::Asked;
 use super::bindings::{Extractor, ExtractorPre};
 use super::capabilities::Outbound;
 use super::compile::Compiler;
-use super::engine::Engine;
+use super::engine::{Engine, World};
 use super::journal::Journal;
 use super::meters::{Limiter, Meters, Time};
 use super::outcome::Used;
@@ -120,6 +120,11 @@ impl Host {
         self
     }
 
+    /// Where the plugin's guests live.
+    pub(super) fn world(&self, plugin: &str) -> &World {
+        self.engine.of(self.config.limits_of(plugin).stack)
+    }
+
     /// Runs `work` in a task of its own, with a store for `caller`.
     async fn run<T, E, F>(
         &self,
@@ -142,8 +147,8 @@ impl Host {
         let call = self.call(caller, meters.clone());
         let (journal, time) = (call.journal.clone(), call.clock.now());
         let running = Running {
+            stack: call.limits.stack,
             store: self.store(call),
-            stack: self.config.stack,
             permit,
         };
         // What it logs goes where its caller's lines go.
@@ -217,7 +222,8 @@ impl Host {
     fn store(&self, call: Call) -> Store<Call> {
         let copied = usize::try_from(call.limits.copied.as_u64()).unwrap_or(usize::MAX);
         let handles = call.limits.handles;
-        let mut store = Store::new(&self.engine.wasm, call);
+        let engine = &self.engine.of(call.limits.stack).wasm;
+        let mut store = Store::new(engine, call);
         store.limiter(|call| &mut call.limiter);
         store.set_hostcall_fuel(copied);
         store.set_max_component_handles(handles);

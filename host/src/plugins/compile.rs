@@ -70,7 +70,6 @@ pub(super) struct Compiler(Arc<Inner>);
 struct Inner {
     program: PathBuf,
     limits: config::Compile,
-    engine: wasmtime::Engine,
     maker: Maker,
     places: Semaphore,
     cache_dir: PathBuf,
@@ -93,25 +92,26 @@ impl Compiler {
     pub(super) fn new(engine: &Engine, config: &Config, metrics: Metrics) -> Self {
         let limits = config.plugins.compile.clone();
         Self(Arc::new(Inner {
-            maker: Maker::new(&engine.wasm, &build()),
+            maker: Maker::new(&engine.any().wasm, &build()),
             program: config.program.clone(),
             places: Semaphore::new(limits.concurrency),
             limits,
-            engine: engine.wasm.clone(),
             cache_dir: config.cache_dir.join("compiled"),
             cache: OnceLock::new(),
             metrics,
         }))
     }
 
-    /// The component whose file has `digest`, from the cache or compiled.
+    /// The component whose file has `digest`, from the cache or compiled, for
+    /// `engine`.
     pub(super) async fn component(
         &self,
+        engine: &wasmtime::Engine,
         digest: &str,
         bytes: &Arc<[u8]>,
     ) -> Result<Component, CompileError> {
-        let (this, name) = (self.clone(), digest.to_owned());
-        let cached = blocking(move || this.cached(&name)).await?;
+        let (this, for_it, name) = (self.clone(), engine.clone(), digest.to_owned());
+        let cached = blocking(move || this.cached(&for_it, &name)).await?;
         if let Some(component) = cached {
             self.0.metrics.compiled("cached");
             return Ok(component);
@@ -119,18 +119,19 @@ impl Compiler {
         let compiled = self.compile(bytes).await;
         let outcome = compiled.as_ref().map_or_else(CompileError::code, |_| "ok");
         self.0.metrics.compiled(outcome);
-        let (this, name, code) = (self.clone(), digest.to_owned(), compiled?);
-        blocking(move || this.keep(&name, code)).await?
+        let (this, for_it, name) = (self.clone(), engine.clone(), digest.to_owned());
+        let code = compiled?;
+        blocking(move || this.keep(&for_it, &name, code)).await?
     }
 
-    fn cached(&self, digest: &str) -> Option<Component> {
+    fn cached(&self, engine: &wasmtime::Engine, digest: &str) -> Option<Component> {
         let inner = &self.0;
         let cache = self.cache()?;
         let kept = cache.read(digest)?;
         let opened = inner
             .maker
             .open(cache.key(), digest, &kept)
-            .and_then(|made| made.load(&inner.engine));
+            .and_then(|made| made.load(engine));
         if opened.is_none() {
             tracing::info!(
                 digest,
@@ -141,10 +142,15 @@ impl Compiler {
     }
 
     /// `code` has room before it.
-    fn keep(&self, digest: &str, mut code: Vec<u8>) -> Result<Component, CompileError> {
+    fn keep(
+        &self,
+        engine: &wasmtime::Engine,
+        digest: &str,
+        mut code: Vec<u8>,
+    ) -> Result<Component, CompileError> {
         let inner = &self.0;
         let made = inner.maker.made(&code[FRONT..]);
-        let component = made.load(&inner.engine).ok_or_else(|| {
+        let component = made.load(engine).ok_or_else(|| {
             CompileError::Compiler("what it made is not for this engine: another build?".into())
         })?;
         if let Some(cache) = self.cache() {

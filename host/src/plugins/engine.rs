@@ -1,11 +1,14 @@
-//! One wasmtime engine for all plugins, the threads that guests run on, and the
-//! one that makes their time pass.
+//! The wasmtime engines, the threads that guests run on, and the one that makes
+//! their time pass. The stack of a guest is its engine's, so there is one for each
+//! stack that the configuration gives to a plugin, mostly one.
 //!
 //! Compiling happens elsewhere ([`super::compile`]), with the same settings.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
+use bytesize::ByteSize;
 use tokio::runtime::{self, Handle, Runtime};
 use wasmtime::component::Linker;
 use wasmtime::{Config, Result};
@@ -22,12 +25,19 @@ pub(super) const TICK: Duration = Duration::from_millis(10);
 /// What the host's own functions may use of a call's stack.
 const HOST_STACK: usize = 1536 << 10;
 
-/// The engine and the linker of the world; cheap to clone.
+/// All of it; cheap to clone.
 #[derive(Clone)]
 pub(super) struct Engine {
+    /// By stack; one at least.
+    worlds: Arc<BTreeMap<ByteSize, World>>,
+    threads: Arc<Threads>,
+}
+
+/// An engine and the linker of the world.
+#[derive(Clone)]
+pub(super) struct World {
     pub(super) wasm: wasmtime::Engine,
     pub(super) linker: Arc<Linker<Call>>,
-    threads: Arc<Threads>,
 }
 
 /// The threads on which guests compute: a guest gives its thread back once a
@@ -45,9 +55,49 @@ impl std::fmt::Debug for Engine {
 }
 
 impl Engine {
-    /// Starts the engine and its ticker thread, which ends with the engine.
+    /// Starts the engines and their ticker thread, which ends with them.
     pub(super) fn new(plugins: &config::Plugins) -> Result<Self> {
-        let stack = usize::try_from(plugins.stack.as_u64()).unwrap_or(usize::MAX / 2);
+        let own = plugins
+            .overrides
+            .values()
+            .map(|own| plugins.limits.with(own));
+        let stacks = own.map(|limits| limits.stack).chain([plugins.limits.stack]);
+        let worlds: Result<BTreeMap<_, _>> = stacks
+            .map(|stack| Ok((stack, World::new(stack)?)))
+            .collect();
+        let worlds = worlds?;
+        start_ticker(worlds.values().map(|world| world.wasm.weak()).collect())?;
+        Ok(Self {
+            worlds: Arc::new(worlds),
+            threads: Arc::new(Threads::start(plugins.max_calls)?),
+        })
+    }
+
+    /// For guests with that stack: one of the configuration's.
+    pub(super) fn of(&self, stack: ByteSize) -> &World {
+        self.worlds
+            .get(&stack)
+            .expect("the configuration, which all limits come from, was read for it")
+    }
+
+    /// Any of them: code is the same for all.
+    pub(super) fn any(&self) -> &World {
+        self.worlds.values().next().expect("there is one at least")
+    }
+
+    /// Where guests run.
+    pub(super) fn threads(&self) -> &Handle {
+        self.threads
+            .0
+            .as_ref()
+            .expect("taken in drop alone")
+            .handle()
+    }
+}
+
+impl World {
+    fn new(stack: ByteSize) -> Result<Self> {
+        let stack = usize::try_from(stack.as_u64()).unwrap_or(usize::MAX / 2);
         let mut config = settings();
         config
             .max_wasm_stack(stack)
@@ -59,21 +109,10 @@ impl Engine {
             call
         })?;
         wasi::add_to_linker(&mut linker)?;
-        start_ticker(&wasm)?;
         Ok(Self {
             wasm,
             linker: Arc::new(linker),
-            threads: Arc::new(Threads::start(plugins.max_calls)?),
         })
-    }
-
-    /// Where guests run.
-    pub(super) fn threads(&self) -> &Handle {
-        self.threads
-            .0
-            .as_ref()
-            .expect("taken in drop alone")
-            .handle()
     }
 }
 
@@ -112,16 +151,19 @@ pub(super) fn settings() -> Config {
 
 /// An own OS thread: a busy runtime must not stop the clock that ends busy
 /// guests.
-fn start_ticker(engine: &wasmtime::Engine) -> Result<()> {
-    let engine = engine.weak();
+fn start_ticker(engines: Vec<wasmtime::EngineWeak>) -> Result<()> {
     std::thread::Builder::new()
         .name("epoch-ticker".into())
         .spawn(move || {
-            while let Some(engine) = engine.upgrade() {
-                engine.increment_epoch();
-                drop(engine);
+            while tick(&engines) {
                 std::thread::sleep(TICK);
             }
         })?;
     Ok(())
+}
+
+/// `false` when they have all ended.
+fn tick(engines: &[wasmtime::EngineWeak]) -> bool {
+    let alive = engines.iter().filter_map(wasmtime::EngineWeak::upgrade);
+    alive.map(|engine| engine.increment_epoch()).count() > 0
 }

@@ -149,9 +149,12 @@ pub async fn load(host: &Host, key: &str, bytes: Arc<[u8]>) -> Result<Generation
     check_format(&bytes)?;
     let size = bytes.len() as u64;
     let digest = digest(&bytes);
-    let component = host.compiler.component(&digest, &bytes).await?;
-    let pre = host
-        .engine
+    let world = host.world(key);
+    let component = host
+        .compiler
+        .component(&world.wasm, &digest, &bytes)
+        .await?;
+    let pre = world
         .linker
         .instantiate_pre(&component)
         .and_then(ExtractorPre::new)

@@ -85,8 +85,8 @@ pub enum RunError {
     /// key.
     #[error("it wanted more than {0} allows")]
     Resources(&'static str),
-    /// It recursed deeper than `plugins.stack`.
-    #[error("it recursed deeper than plugins.stack = {0} allows")]
+    /// It recursed deeper than `plugins.limits.stack`.
+    #[error("it recursed deeper than plugins.limits.stack = {0} allows")]
     Stack(ByteSize),
     /// It trapped; the text has the guest's frames.
     #[error("it trapped: {0}")]

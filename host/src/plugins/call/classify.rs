@@ -37,7 +37,7 @@ pub(super) fn run(error: &Error, call: &Call, stack: ByteSize) -> RunError {
     }
     let trap = error.downcast_ref::<Trap>();
     if trap == Some(&Trap::StackOverflow) {
-        metrics.limit("plugins.stack");
+        metrics.limit("plugins.limits.stack");
         return RunError::Stack(stack);
     }
     match call.limiter.refused {

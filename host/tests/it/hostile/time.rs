@@ -65,7 +65,7 @@ pub(super) fn rows() -> Vec<Row> {
                 ..guest.clone()
             },
             "stack",
-            "plugins.stack",
+            "plugins.limits.stack",
         ),
         row(
             "P24 traps",
@@ -86,6 +86,27 @@ pub(super) fn rows() -> Vec<Row> {
             "plugins.limits.wall",
         ),
     ]
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_plugin_recurses_as_deep_as_its_own_stack_lets() {
+    let deep = Guest {
+        fields: "(func $deep (param i32) (result i32)
+            local.get 0 i32.eqz
+            if (result i32) i32.const 512
+            else local.get 0 i32.const 1 i32.sub call $deep end)",
+        extract: "i32.const 100000 call $deep",
+        ..Guest::default()
+    };
+    for (own, expect) in [
+        ("", "stack"),
+        ("[plugins.override.other]\nstack = \"16MiB\"", "stack"),
+        ("[plugins.override.site-a]\nstack = \"16MiB\"", "not_found"),
+    ] {
+        let lab = Lab::new(own);
+        let ended = lab.extract(&deep, &lab.site("")).await;
+        assert_eq!(ended.result.unwrap_err().code(), expect, "{own}");
+    }
 }
 
 /// Computing and waiting are different things.

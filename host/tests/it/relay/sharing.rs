@@ -199,7 +199,7 @@ async fn whoever_stays_gets_every_byte() {
             let mut got = Vec::new();
             while let Some(piece) = viewer.chunk().await.unwrap() {
                 got.extend(piece);
-                if n % 3 == 0 && got.len() > n * 50_000 {
+                if n.is_multiple_of(3) && got.len() > n * 50_000 {
                     return;
                 }
                 // Some rest now and then, each at places of its own.
