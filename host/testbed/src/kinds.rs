@@ -11,7 +11,7 @@
 //! | `aes` | AES-128, a new key every four segments, every fifth of them none; IVs stated and implied in turn |
 //! | `demuxed` | pictures, two languages of sound and WebVTT subtitles apart |
 //! | `ranges` | `EXT-X-BYTERANGE`: five TS segments in a file that grows |
-//! | `fmp4-ranges` | the same with MP4, and the map in that file |
+//! | `fmp4-ranges` | the same with MP4, the map in that file, and offsets only where they must be |
 //! | `ll` | low latency: parts of 0.4 s, blocking reloads, hints, reports, deltas |
 //! | `ll-slow` | the same with segments of 10 s: a reload may wait for 20 s |
 //! | `variables` | `EXT-X-DEFINE`; wants `?token=` at the master and below |
@@ -23,20 +23,17 @@
 //! to come is held for three target durations at most.
 
 mod apart;
+mod asked;
 mod breaks;
 mod keys;
 mod latency;
+mod line;
 mod plain;
 mod spans;
 mod steering;
 mod variables;
 
-use std::{
-    fmt::Write as _,
-    ops::RangeInclusive,
-    sync::{Arc, OnceLock},
-    time::Duration,
-};
+use std::sync::{Arc, OnceLock};
 
 use axum::{
     Json, Router,
@@ -48,13 +45,12 @@ use bytes::Bytes;
 use http::{HeaderMap, StatusCode};
 
 use crate::{
-    cdn::{Cdn, KEPT, Variant, forbidden, not_found, segment},
+    cdn::{Cdn, Variant, forbidden, not_found, segment},
     mp4,
     ts::{Loop, Track},
 };
-
-/// Of this many URIs, one is absolute.
-const ABSOLUTE_EVERY: u64 = 3;
+use asked::Asked;
+use line::{LINE, Line, head, numbered};
 
 /// The media of all kinds, taken apart at the first request.
 #[derive(Debug)]
@@ -76,34 +72,6 @@ struct Rendition<'a> {
     looped: &'a Loop,
     video: mp4::Part<'a>,
     audio: mp4::Part<'a>,
-}
-
-/// The line of segments on the clock.
-#[derive(Clone, Copy)]
-struct Line {
-    seconds: u64,
-    /// Segments in a playlist.
-    window: u64,
-}
-
-/// 2 s a segment, as the live stream.
-const LINE: Line = Line {
-    seconds: crate::ts::SEGMENT_SECONDS,
-    window: crate::cdn::WINDOW,
-};
-
-/// A request for something of a kind.
-struct Asked<'a> {
-    kinds: &'a Kinds,
-    /// The kind's own URL, up to and with the slash.
-    base: String,
-    /// Below the kind.
-    path: Vec<&'a str>,
-    query: Vec<(String, String)>,
-    /// When it is.
-    now: Duration,
-    /// What playlists show: now, or when they froze.
-    shown: Duration,
 }
 
 enum Found {
@@ -212,145 +180,6 @@ impl Kinds {
     }
 }
 
-impl<'a> Asked<'a> {
-    fn renditions(&self) -> impl Iterator<Item = Rendition<'a>> {
-        let media = self.kinds.media();
-        let loops = self.kinds.cdn.loops.iter().zip(&media.tracks);
-        loops.map(|((variant, looped), (video, audio))| Rendition {
-            variant,
-            looped,
-            video: mp4::Part {
-                track: video,
-                size: variant.size,
-                language: *b"und",
-            },
-            audio: mp4::Part {
-                track: audio,
-                size: (0, 0),
-                language: *b"eng",
-            },
-        })
-    }
-
-    fn rendition(&self, name: &str) -> Option<Rendition<'a>> {
-        self.renditions().find(|one| one.variant.name == name)
-    }
-
-    /// The second language, which is the same in all qualities.
-    fn second(&self) -> mp4::Part<'a> {
-        mp4::Part {
-            track: &self.kinds.media().second,
-            size: (0, 0),
-            language: *b"deu",
-        }
-    }
-
-    fn parameter(&self, name: &str) -> Option<&str> {
-        let mut pairs = self.query.iter();
-        pairs
-            .find(|(key, _)| key == name)
-            .map(|(_, value)| value.as_str())
-    }
-
-    /// A name below a directory of the kind, absolute for one number in three.
-    fn uri(&self, number: u64, dir: &str, name: &str) -> String {
-        if number.is_multiple_of(ABSOLUTE_EVERY) {
-            format!("{}{dir}/{name}", self.base)
-        } else {
-            name.to_owned()
-        }
-    }
-
-    /// A multivariant playlist: `more` stands before the variants, `attributes`
-    /// in each of their lines.
-    fn master(&self, more: &str, attributes: &str) -> Found {
-        let mut text = format!("#EXTM3U\n#EXT-X-VERSION:7\n#EXT-X-INDEPENDENT-SEGMENTS\n{more}");
-        for (place, one) in self.renditions().enumerate() {
-            let uri = self.uri(place as u64 + 2, one.variant.name, "index.m3u8");
-            let uri = match uri.contains("://") {
-                true => uri,
-                false => format!("{}/{uri}", one.variant.name),
-            };
-            self.variant_line(&mut text, &one, attributes);
-            let _ = writeln!(text, "{uri}");
-        }
-        Found::Playlist(text)
-    }
-
-    fn variant_line(&self, text: &mut String, one: &Rendition<'_>, attributes: &str) {
-        let (peak, mean) = one.looped.bit_rates();
-        let Variant {
-            codecs, resolution, ..
-        } = one.variant;
-        let _ = writeln!(
-            text,
-            "#EXT-X-STREAM-INF:BANDWIDTH={peak},AVERAGE-BANDWIDTH={mean},CODECS=\"{codecs}\",RESOLUTION={resolution},FRAME-RATE=15.000{attributes}"
-        );
-    }
-
-    /// A media playlist on the line of 2 s: `more` stands in its head, and
-    /// `entry` writes what stands at a segment.
-    fn list(&self, more: &str, mut entry: impl FnMut(&mut String, u64)) -> Found {
-        let numbers = LINE.window(self.shown);
-        let mut text = head(7, LINE.seconds, *numbers.start());
-        text.push_str(more);
-        for number in numbers {
-            entry(&mut text, number);
-        }
-        Found::Playlist(text)
-    }
-
-    /// The number in `name-<number>.<extension>`, if that segment is there.
-    fn number(&self, line: Line, file: &str, name: &str, extension: &str) -> Option<u64> {
-        let number = numbered(file, name, extension)?;
-        line.has(number, self.now).then_some(number)
-    }
-}
-
-impl<'a> Rendition<'a> {
-    /// Pictures and sound.
-    fn both(self) -> [mp4::Part<'a>; 2] {
-        [self.video, self.audio]
-    }
-}
-
-impl Line {
-    /// The number of the newest segment that is complete at a time.
-    fn newest(self, time: Duration) -> u64 {
-        (time.as_secs() / self.seconds).saturating_sub(1)
-    }
-
-    fn window(self, time: Duration) -> RangeInclusive<u64> {
-        let newest = self.newest(time);
-        (newest + 1).saturating_sub(self.window)..=newest
-    }
-
-    fn has(self, number: u64, time: Duration) -> bool {
-        let newest = self.newest(time);
-        number <= newest && number.saturating_add(self.window + KEPT) > newest
-    }
-
-    /// From when to when, in milliseconds since 1970.
-    fn millis(self, number: u64) -> (u64, u64) {
-        let from = number * self.seconds * 1_000;
-        (from, from + self.seconds * 1_000)
-    }
-}
-
-fn head(version: u32, target: u64, first: u64) -> String {
-    format!(
-        "#EXTM3U\n#EXT-X-VERSION:{version}\n#EXT-X-INDEPENDENT-SEGMENTS\n#EXT-X-TARGETDURATION:{target}\n#EXT-X-MEDIA-SEQUENCE:{first}\n"
-    )
-}
-
-/// The number in a name, if it is written as we write it.
-fn numbered(file: &str, name: &str, extension: &str) -> Option<u64> {
-    let digits = file.strip_prefix(name)?.strip_prefix('-')?;
-    let digits = digits.strip_suffix(extension)?.strip_suffix('.')?;
-    let number = digits.parse().ok()?;
-    (digits == u64::to_string(&number)).then_some(number)
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -361,33 +190,5 @@ mod tests {
         let second = Track::adts(include_bytes!("../media/second.aac")).unwrap();
         assert_eq!((second.samples.len(), second.timescale), (1_875, 32_000));
         assert_eq!(VARIANTS.len(), 2);
-    }
-
-    #[test]
-    fn a_line_is_steady_and_forgets() {
-        let at = |seconds| Duration::from_secs(seconds);
-        assert_eq!(LINE.window(at(100)), 43..=49);
-        assert_eq!(LINE.window(at(101)), 43..=49);
-        let slow = Line {
-            seconds: 10,
-            window: 3,
-        };
-        assert_eq!(slow.window(at(1_009)), 97..=99);
-        assert_eq!(slow.millis(97), (970_000, 980_000));
-        assert!(slow.has(99, at(1_000)) && !slow.has(100, at(1_009)));
-        assert!(!slow.has(1, at(1_000)) && slow.has(90, at(1_000)));
-    }
-
-    #[test]
-    fn only_our_own_names_have_numbers() {
-        assert_eq!(numbered("segment-7.m4s", "segment", "m4s"), Some(7));
-        for wrong in [
-            "segment-07.m4s",
-            "segment-7.ts",
-            "part-7.m4s",
-            "segment-.m4s",
-        ] {
-            assert_eq!(numbered(wrong, "segment", "m4s"), None, "{wrong}");
-        }
     }
 }

@@ -12,6 +12,8 @@ const FILE: u64 = 5;
 struct Pieces<'a> {
     extension: &'static str,
     media_type: &'static str,
+    /// An offset that need not be said is not said: streamlink wants all.
+    terse: bool,
     /// Before the first segment.
     start: Vec<u8>,
     segment: Box<dyn Fn(u64) -> Vec<u8> + 'a>,
@@ -21,6 +23,7 @@ pub(super) fn ts(asked: &Asked<'_>) -> Option<Found> {
     find(asked, |one| Pieces {
         extension: "ts",
         media_type: TS,
+        terse: false,
         start: Vec::new(),
         segment: Box::new(move |number| one.looped.segment(number)),
     })
@@ -30,6 +33,7 @@ pub(super) fn fmp4(asked: &Asked<'_>) -> Option<Found> {
     find(asked, |one| Pieces {
         extension: "mp4",
         media_type: MP4,
+        terse: true,
         start: mp4::init(&one.both()),
         segment: Box::new(move |number| plain::segment(&one.both(), number)),
     })
@@ -80,7 +84,7 @@ fn list(asked: &Asked<'_>, dir: &str, pieces: &Pieces<'_>) -> Found {
             LINE.seconds
         );
         // Where it goes on from the one before, it need not be said.
-        if begins || place.is_multiple_of(2) {
+        if begins || place.is_multiple_of(2) || !pieces.terse {
             let others = number - place..number;
             let offset: usize = others.map(|other| (pieces.segment)(other).len()).sum();
             let _ = write!(text, "@{}", pieces.start.len() + offset);
