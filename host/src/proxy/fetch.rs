@@ -119,12 +119,12 @@ impl Bodies {
             return Ok(found);
         }
         let whole = (address, None);
-        if let Some(found) = self.join(&whole, asked.is_some()) {
+        if let Some(found) = self.join(&whole, asked) {
             self.metrics.served("joined");
             return Ok(found);
         }
         let part = (whole.0, asked);
-        if let Some(found) = asked.and_then(|_| self.join(&part, false)) {
+        if let Some(found) = asked.and_then(|_| self.join(&part, None)) {
             self.metrics.served("joined");
             return Ok(found);
         }
@@ -136,7 +136,7 @@ impl Bodies {
             if let Some(found) = self.kept(&part.0, part.1) {
                 return futures::future::ready(Ok(found)).boxed();
             }
-            if let Some(found) = self.join(&part, false) {
+            if let Some(found) = self.join(&part, None) {
                 return futures::future::ready(Ok(found)).boxed();
             }
             let (proxy, upstream) = (proxy.clone(), upstream.clone());
@@ -154,19 +154,30 @@ impl Bodies {
         found
     }
 
-    /// A whole segment. A part is one of the bytes as they came.
+    /// A whole segment. A part is one of the bytes as they came, and of those that
+    /// are there: a file of byte ranges grows while it is live.
     fn kept(&self, address: &Address, asked: Option<Asked>) -> Option<Found> {
         let segment = self.window.get(address)?;
-        (asked.is_none() || !segment.is_cleaned).then_some(Found::Window(segment))
+        let fits = match asked {
+            None => true,
+            Some(asked) => !segment.is_cleaned && asked.is_within(segment.length),
+        };
+        fits.then_some(Found::Window(segment))
     }
 
-    /// A flight that is still there from its first byte.
-    fn join(&self, part: &Part, for_a_range: bool) -> Option<Found> {
+    /// A flight that is still there from its first byte, and has the part of it
+    /// that is asked for.
+    fn join(&self, part: &Part, of_it: Option<Asked>) -> Option<Found> {
         // A flight must not end while the list is held: its end takes it out.
         let open = self.open.get(part).map(|open| open.clone())?;
         let flight = open.flight.upgrade()?;
-        let fits = flight.is_joinable() && (!for_a_range || open.ignores_ranges);
-        fits.then_some(Found::Flight(open.body, flight))
+        let has = |asked: Asked| {
+            open.body
+                .length
+                .is_none_or(|length| asked.is_within(length))
+        };
+        let fits = of_it.is_none_or(|asked| open.ignores_ranges && has(asked));
+        (fits && flight.is_joinable()).then_some(Found::Flight(open.body, flight))
     }
 }
 
@@ -342,7 +353,8 @@ fn content_range(
             if is_whole && !all {
                 return Err(not_what("the upstream sent a part where all was asked for"));
             }
-            Ok(Some(got).filter(|_| !all))
+            // All there is now may be a part of what there will be.
+            Ok(Some(got).filter(|_| !is_whole))
         }
         status => Err(Failure::upstream(status, &response.headers)),
     }

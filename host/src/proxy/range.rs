@@ -82,6 +82,14 @@ impl Asked {
         }
     }
 
+    /// Whether all that was asked for is in the first `length` bytes.
+    pub(super) fn is_within(self, length: u64) -> bool {
+        match self {
+            Self::From { first, last } => last.unwrap_or(first) < length,
+            Self::Suffix(_) => true,
+        }
+    }
+
     /// Which part of `length` bytes that is; `None` where it has none of them.
     pub(super) fn of_length(self, length: u64) -> Option<Span> {
         let end = length.checked_sub(1)?;
