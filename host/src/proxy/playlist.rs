@@ -228,7 +228,7 @@ pub(super) async fn json(
         (Kind::Steering, Some(entry)) => offered(proxy, &entry).await?.0,
         _ => Vec::new(),
     };
-    let mut linker = StreamLinker::new(proxy, &upstream.stream, false);
+    let mut linker = linker(proxy, &upstream.stream, false);
     let written = match kind {
         Kind::Steering => playlist::steering(body, base, &offered, &limits, &mut linker),
         _ => playlist::asset_list(body, base, &limits, &mut linker),
@@ -382,6 +382,18 @@ pub(super) fn decoded<'a>(
     })
 }
 
+fn linker<'a>(proxy: &'a Proxy, stream: &'a str, own: bool) -> StreamLinker<'a> {
+    StreamLinker {
+        links: &proxy.0.links,
+        prefix: &proxy.0.prefix,
+        stream,
+        expires: proxy.0.links.expiry(proxy.0.clock.now()),
+        own,
+        known: proxy.0.renditions.get(stream),
+        found: Found::default(),
+    }
+}
+
 fn rewritten(
     proxy: &Proxy,
     upstream: &Upstream,
@@ -389,7 +401,7 @@ fn rewritten(
     base: &Url,
     rules: Rules,
 ) -> Result<(Text, Found), Failure> {
-    let mut linker = StreamLinker::new(proxy, &upstream.stream, rules.own);
+    let mut linker = linker(proxy, &upstream.stream, rules.own);
     let context = Context {
         base,
         parent: &rules.parent,
