@@ -44,6 +44,8 @@ pub enum ChildKind {
     Images,
     /// `EXTINF`: media.
     Segment,
+    /// The same below `EXT-X-IMAGES-ONLY`: pictures, for thumbnails.
+    Picture,
     /// `EXT-X-PART`: media.
     Part,
     /// `EXT-X-PRELOAD-HINT`: media that may not be there yet.
@@ -162,6 +164,7 @@ impl ChildKind {
             Self::Variant
             | Self::Rendition(_)
             | Self::Segment
+            | Self::Picture
             | Self::Part
             | Self::Init
             | Self::Key => false,

@@ -14,6 +14,8 @@ pub(super) struct Facts {
     pub(super) encrypted: bool,
     /// Whether there is an initialisation section for what follows.
     pub(super) mapped: bool,
+    /// Whether its segments are pictures.
+    pub(super) pictures: bool,
     /// The worst of its keys.
     pub(super) protection: Protection,
     /// The longest segment, rounded.
@@ -41,6 +43,8 @@ impl Facts {
                 self.protection = self.protection.max(Protection::of(tag));
             }
             b"EXT-X-MAP" => self.mapped = true,
+            // The "Image Media Playlist Specification", version 0.4.
+            b"EXT-X-IMAGES-ONLY" => self.pictures = true,
             b"EXT-X-TARGETDURATION" => self.target = seconds(tag.value),
             b"EXT-X-PART-INF" => {
                 let target = tag.attributes().get("PART-TARGET");

@@ -222,12 +222,19 @@ impl Rewriter<'_> {
     fn next_kind(&mut self) -> ChildKind {
         let by_playlist = match self.kind {
             Kind::Multivariant => ChildKind::Variant,
-            Kind::Media => ChildKind::Segment,
+            Kind::Media => self.segment(),
         };
         self.pending.take().unwrap_or_else(|| {
             self.pending_tag.clear();
             by_playlist
         })
+    }
+
+    fn segment(&self) -> ChildKind {
+        match self.facts.pictures {
+            true => ChildKind::Picture,
+            false => ChildKind::Segment,
+        }
     }
 
     fn describe_next(&mut self, kind: ChildKind, tag: &[u8]) {
@@ -237,7 +244,7 @@ impl Rewriter<'_> {
     }
 
     fn unusable_line(&mut self, kind: ChildKind, ending: &[u8]) {
-        if kind == ChildKind::Segment {
+        if matches!(kind, ChildKind::Segment | ChildKind::Picture) {
             self.out.extend_from_slice(b"#EXT-X-GAP");
             let ending = if ending.is_empty() { b"\n" } else { ending };
             self.out.extend_from_slice(ending);
