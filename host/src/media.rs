@@ -30,11 +30,25 @@ pub const ENOUGH: usize = 2 * TS_PACKET + 1;
 const TEXT: usize = 256;
 
 const TS: Content = Content::Media("video/mp2t");
+const VTT: &str = "text/vtt; charset=utf-8";
 
 /// Judges the first bytes of a body: [`ENOUGH`] of them, or all there are.
 pub fn sniff(bytes: &[u8]) -> Content {
     if is_playlist(bytes) {
         return Content::Playlist;
+    }
+    // Before anything binary: packets, boxes and tags all hold bytes that no text
+    // does, and a text may begin with their letters.
+    if is_text(bytes) {
+        return match without_mark(bytes).trim_ascii_start() {
+            [b'W', b'E', b'B', b'V', b'T', b'T', ..] => Content::Media(VTT),
+            [b'<', ..] => Content::Markup,
+            _ => Content::Text,
+        };
+    }
+    // Its first letter is the one that packets begin with.
+    if bytes.starts_with(b"GIF8") {
+        return Content::Media("image/gif");
     }
     if is_ts(bytes) {
         return TS;
@@ -47,10 +61,6 @@ pub fn sniff(bytes: &[u8]) -> Content {
         .is_some_and(|name| boxes.iter().any(|known| name == *known))
     {
         return Content::Media("video/mp4");
-    }
-    let start = without_mark(bytes).trim_ascii_start();
-    if start.starts_with(b"WEBVTT") {
-        return Content::Media("text/vtt; charset=utf-8");
     }
     match bytes {
         [0xff, second, ..] if second & 0xf6 == 0xf0 => Content::Media("audio/aac"),
@@ -83,8 +93,6 @@ pub fn sniff(bytes: &[u8]) -> Content {
             ..,
         ] => Content::Media("image/webp"),
         [0x1f, 0x8b, 0x08, ..] | [0x28, 0xb5, 0x2f, 0xfd, ..] => Content::Packed,
-        _ if start.starts_with(b"<") && is_text(bytes) => Content::Markup,
-        _ if is_text(bytes) => Content::Text,
         _ => Content::Unknown,
     }
 }
@@ -118,16 +126,36 @@ fn after_tags(rest: &[u8]) -> &'static str {
     }
 }
 
-/// Whether the beginning is text: printable, with blanks and line ends.
+/// Whether the beginning is text: printable, with blanks and line ends; UTF-8, or
+/// of one byte a letter and most of it ASCII.
 fn is_text(bytes: &[u8]) -> bool {
     let start = &bytes[..bytes.len().min(TEXT)];
     let printable = |b: &u8| *b >= 0x20 && *b != 0x7f || b.is_ascii_whitespace();
-    let text = match std::str::from_utf8(start) {
+    // The first and the last character may be cut.
+    let whole = start
+        .iter()
+        .take(3)
+        .take_while(|b| (0x80..0xc0).contains(*b));
+    let is_utf_8 = match std::str::from_utf8(&start[whole.count()..]) {
         Ok(_) => true,
-        // The last character may be cut.
         Err(error) => error.error_len().is_none(),
     };
-    text && !start.is_empty() && start.iter().all(printable)
+    let others = start.iter().filter(|b| !b.is_ascii()).count();
+    !start.is_empty() && start.iter().all(printable) && (is_utf_8 || others * 4 <= start.len())
+}
+
+/// Whether the beginning is text of two bytes a letter (UTF-16), most of it ASCII,
+/// wherever it was cut.
+pub fn is_wide_text(bytes: &[u8]) -> bool {
+    let start = &bytes[..bytes.len().min(2 * TEXT)];
+    [0, 1].into_iter().any(|letter| {
+        let pairs = || start.chunks_exact(2);
+        let plain = |pair: &&[u8]| {
+            let (byte, other) = (pair[letter], pair[1 - letter]);
+            other == 0 && ((0x20..0x7f).contains(&byte) || byte.is_ascii_whitespace())
+        };
+        pairs().len() > 0 && pairs().filter(plain).count() * 2 > pairs().len()
+    })
 }
 
 /// Where MPEG-TS begins behind a picture that it is disguised with, within
@@ -151,7 +179,7 @@ pub fn type_by_name(name: &str) -> HeaderValue {
             "aac" => "audio/aac",
             "ac3" | "ec3" => "audio/ac3",
             "mp3" => "audio/mpeg",
-            "vtt" | "webvtt" => "text/vtt; charset=utf-8",
+            "vtt" | "webvtt" => VTT,
             "jpg" | "jpeg" => "image/jpeg",
             "png" => "image/png",
             "webp" => "image/webp",
@@ -197,6 +225,14 @@ mod tests {
             (b"<\x01\x9f\xff cipher", Content::Unknown),
             (b"{\"error\": \"gone\"}", Content::Text),
             (b"0123456789abcdef", Content::Text),
+            (b"Geo-blocked in your region", Content::Text),
+            (b"Get free trial", Content::Text),
+            (b"caf\xe9 ferm\xe9 pour aujourd'hui", Content::Text),
+            (
+                b"\x80\x99\xd0\xb6 begins and ends within \xd0",
+                Content::Text,
+            ),
+            (b"GIF89a\x01\0\x01\0", Content::Media("image/gif")),
             (b"\x01\x02\x03\x04", Content::Unknown),
             (b"", Content::Unknown),
         ] {

@@ -26,6 +26,10 @@ impl Directives {
     pub(super) fn add(&mut self, name: &str, value: &str) -> Result<(), Failure> {
         let is = |known: &&(&str, usize)| known.0 == name && value.len() <= known.1;
         KNOWN.iter().find(is).ok_or_else(Failure::link)?;
+        let counts = matches!(name, "_HLS_msn" | "_HLS_part");
+        if counts && value.parse::<u32>().is_err() {
+            return Err(Failure::link());
+        }
         let place = self.0.binary_search_by(|(other, _)| (**other).cmp(name));
         match place {
             Ok(_) => Err(Failure::link()),
@@ -86,6 +90,13 @@ mod tests {
         }
         assert!(directives.add("_HLS_msn", "1").is_err(), "once");
         assert!(directives.add("_HLS_other", "1").is_err(), "unknown");
+        let mut none = Directives::default();
+        for value in ["", "x1", "-1", "1.5", "99999999999"] {
+            assert!(
+                none.add("_HLS_msn", value).is_err(),
+                "{value:?} is no number"
+            );
+        }
         let long = "x".repeat(300);
         assert!(directives.add("_HLS_pathway", &long).is_err(), "long");
         for (url, expect) in [

@@ -6,7 +6,7 @@ use http::{HeaderMap, HeaderValue, StatusCode};
 
 use super::links::Kind;
 use crate::answer::Failure;
-use crate::media::{Content, behind_picture, sniff, type_by_name};
+use crate::media::{Content, behind_picture, is_wide_text, sniff, type_by_name};
 
 /// Of a body whose first bytes were seen.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -71,24 +71,17 @@ pub(super) fn judge(kind: Kind, name: &str, bytes: &[u8]) -> Result<Judged, Fail
 pub(super) fn judge_middle(kind: Kind, name: &str, bytes: &[u8]) -> Result<HeaderValue, Failure> {
     let sealed = matches!(kind, Kind::SealedSegment | Kind::SealedFragment);
     let media = type_by_name(name);
-    let is_text = media.as_bytes().starts_with(b"text/");
-    let names_media = || bytes.windows(4).any(|window| window == b"#EXT");
-    let wide = narrowed(&bytes[..bytes.len().min(512)]);
-    match sniff(wide.as_deref().unwrap_or(bytes)) {
+    let subtitles = media.as_bytes().starts_with(b"text/");
+    let of_a_playlist = || bytes.windows(4).any(|window| window == b"#EXT");
+    match sniff(bytes) {
         Content::Playlist => Err(not_media(Content::Playlist)),
-        content @ (Content::Markup | Content::Text) if !sealed && (!is_text || names_media()) => {
+        _ if sealed => Ok(media),
+        content @ (Content::Markup | Content::Text) if !subtitles || of_a_playlist() => {
             Err(not_media(content))
         }
+        _ if is_wide_text(bytes) => Err(not_media(Content::Text)),
         _ => Ok(media),
     }
-}
-
-/// UTF-16 of Western text has a zero in every other byte: the rest.
-fn narrowed(bytes: &[u8]) -> Option<Vec<u8>> {
-    let every = |from: usize| bytes.iter().copied().skip(from).step_by(2);
-    let wide = |zero: usize| every(zero).all(|b| b == 0);
-    let zero = [0, 1].into_iter().find(|zero| wide(*zero))?;
-    Some(every(1 - zero).collect()).filter(|_| bytes.len() > 1)
 }
 
 fn not_media(content: Content) -> Failure {
@@ -99,16 +92,16 @@ fn not_media(content: Content) -> Failure {
     Failure::upstream_is("upstream_not_media", message)
 }
 
-/// A key is 16 bytes (RFC 8216, section 5.2), and nothing else is handed out as
-/// one.
+/// A key is 16 bytes, or 32 for AES-256 (RFC 8216bis, section 5.2), and nothing
+/// else is handed out as one.
 pub(super) fn check_key(bytes: &[u8]) -> Result<(), Failure> {
-    if bytes.len() == 16 {
+    if [16, 32].contains(&bytes.len()) {
         return Ok(());
     }
     Err(Failure::new(
         StatusCode::BAD_GATEWAY,
         "upstream_not_a_key",
-        "the upstream sent something else where a key of 16 bytes was expected",
+        "the upstream sent something else where a key of 16 or 32 bytes was expected",
     ))
 }
 
