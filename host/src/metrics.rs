@@ -61,6 +61,7 @@ struct Inner {
     in_flight_bytes: Gauge,
     relays: Gauge,
     generations: Gauge,
+    resident: Gauge,
 }
 
 /// One plugin's part of the metrics.
@@ -136,6 +137,12 @@ impl Metrics {
             "Memory of segments on their way",
             in_flight_bytes.clone(),
         );
+        let resident: Gauge = Gauge::default();
+        registry.register(
+            "resident_memory_bytes",
+            "Memory of the whole process that is in RAM",
+            resident.clone(),
+        );
         let generations: Gauge = Gauge::default();
         registry.register(
             "plugin_generations",
@@ -158,6 +165,7 @@ impl Metrics {
             in_flight_bytes,
             relays,
             generations,
+            resident,
         }))
     }
 
@@ -258,11 +266,24 @@ impl Metrics {
 
     /// The OpenMetrics text.
     pub fn encode(&self) -> String {
+        if let Some(bytes) = resident() {
+            self.0.resident.set(bytes);
+        }
         let mut text = String::new();
         // Writing into a String cannot fail.
         let _ = encode(&mut text, &self.0.registry);
         text
     }
+}
+
+/// Memory of the process that is in RAM, in bytes, where the system tells.
+fn resident() -> Option<i64> {
+    let status = std::fs::read_to_string("/proc/self/status").ok()?;
+    let line = status
+        .lines()
+        .find_map(|line| line.strip_prefix("VmRSS:"))?;
+    let kibibytes: i64 = line.trim().strip_suffix("kB")?.trim().parse().ok()?;
+    Some(kibibytes * 1024)
 }
 
 /// One of what a gauge counts.
@@ -311,6 +332,17 @@ impl Drop for Version {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn the_memory_of_the_process_is_told() {
+        let metrics = Metrics::new();
+        let text = metrics.encode();
+        let line = text
+            .lines()
+            .find(|line| line.starts_with("f1_streams_resident_memory_bytes "));
+        let bytes = line.and_then(|line| line.split_once(' ')?.1.parse::<u64>().ok());
+        assert!(bytes > Some(1 << 20), "{bytes:?}");
+    }
 
     #[test]
     fn a_plugins_counters_go_with_the_last_of_its_versions() {

@@ -72,7 +72,7 @@ fn listed(entry: &Entry, prefix: &str) -> Listed {
         site: entry.site.clone(),
         label: entry.stream.label.clone(),
         language: entry.stream.language.clone(),
-        quality: entry.stream.quality.clone(),
+        quality: entry.quality(),
         state: entry.health.state,
         health: Health {
             level: entry.health.level,

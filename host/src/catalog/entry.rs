@@ -6,7 +6,7 @@ use std::sync::Arc;
 use jiff::Timestamp;
 
 use crate::net::{Egress, Profile};
-use crate::plugins::{Protection, Site, Stream, StreamKind};
+use crate::plugins::{Protection, Quality, Site, Stream, StreamKind};
 
 /// One current stream. Everything that names its upstream stays in here.
 #[derive(Clone, Debug)]
@@ -45,6 +45,8 @@ pub struct Health {
     pub newest: Option<u64>,
     /// What the playlists themselves say of protection.
     pub protection: Option<Protection>,
+    /// The best that its multivariant playlist offers.
+    pub quality: Option<Quality>,
 }
 
 /// A stream's state, best first.
@@ -89,6 +91,17 @@ impl Entry {
         }
     }
 
+    /// Its best quality: what its playlist says, and where that says nothing, the
+    /// site.
+    pub fn quality(&self) -> Quality {
+        let (said, found) = (&self.stream.quality, self.health.quality.as_ref());
+        Quality {
+            height: found.and_then(|found| found.height).or(said.height),
+            bandwidth: found.and_then(|found| found.bandwidth).or(said.bandwidth),
+            label: said.label.clone(),
+        }
+    }
+
     /// Whether offering it to a viewer makes sense.
     pub fn playable(&self) -> bool {
         self.stream.kind == StreamKind::Hls
@@ -103,7 +116,7 @@ impl Entry {
             !self.playable(),
             self.health.state,
             Reverse(self.stream.rank),
-            Reverse(self.stream.quality.height),
+            Reverse(self.quality().height),
             self.id.clone(),
         )
     }

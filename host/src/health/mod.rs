@@ -8,6 +8,7 @@
 
 mod pace;
 
+use std::borrow::Cow;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -23,11 +24,11 @@ use self::pace::Pace;
 use crate::catalog::{Entry, Health, State};
 use crate::clock::Clock;
 use crate::config;
-use crate::media::{Content, sniff};
+use crate::media::{Content, behind_picture, sniff};
 use crate::metrics::Metrics;
 use crate::net::FetchError;
 use crate::playlist::{self, Context, Limits, MediaState, Variables};
-use crate::plugins::{Protection, StreamKind};
+use crate::plugins::{Protection, Quality, StreamKind};
 
 /// Checks streams; cheap to clone.
 #[derive(Clone, Debug)]
@@ -106,6 +107,7 @@ impl Checker {
             newest: entry.health.newest,
             // A check that gets no answer unlearns nothing.
             protection: entry.health.protection,
+            quality: entry.health.quality.clone(),
             ..Health::default()
         };
         if entry.stream.kind != StreamKind::Hls {
@@ -149,6 +151,7 @@ impl Checker {
         let (body, base) = match offered {
             None => (body, base),
             Some(offered) => {
+                health.quality = offered.best().map(quality);
                 // As a player begins: with the first that is listed.
                 let Some(variant) = offered.variants.into_iter().next() else {
                     return Err(Fault {
@@ -216,17 +219,23 @@ impl Checker {
         if !response.status.is_success() {
             return Err(status(0, response.status));
         }
-        let base = response.url.clone();
+        let (base, encoding) = (response.url.clone(), response.encoding());
         let body = response.collect(self.0.max_playlist).await.map_err(fault)?;
-        if playlist::is_playlist(&body) {
-            Ok((body, base))
-        } else {
-            Err(Fault {
-                level: 0,
-                state: State::Down,
-                reason: "the answer is not a playlist".into(),
-            })
+        let refused = |reason: String| Fault {
+            level: 0,
+            state: State::Down,
+            reason,
+        };
+        let text = playlist::decompress(&body, encoding.as_deref(), self.0.max_playlist)
+            .map_err(|_| refused("the playlist's compression cannot be undone".into()))?;
+        if !playlist::is_playlist(&text) {
+            return Err(refused("the answer is not a playlist".into()));
         }
+        let body = match text {
+            Cow::Owned(text) => text.into(),
+            Cow::Borrowed(_) => body,
+        };
+        Ok((body, base))
     }
 
     /// Only the beginning of the newest segment: enough to see what it is.
@@ -237,7 +246,7 @@ impl Checker {
         let want = self.0.config.segment_bytes.as_u64().max(1);
         let start = segment.range.and_then(|range| range.offset).unwrap_or(0);
         let mut request = entry.egress.get(segment.url.clone());
-        let range = format!("bytes={start}-{}", start + want - 1);
+        let range = format!("bytes={start}-{}", start.saturating_add(want - 1));
         request.headers.insert(
             RANGE,
             HeaderValue::try_from(range).expect("digits are a header value"),
@@ -258,14 +267,22 @@ impl Checker {
             });
         }
         let mut head = Vec::new();
-        while (head.len() as u64) < want.min(512) {
+        let picture =
+            |head: &[u8]| matches!(sniff(head), Content::Media(kind) if kind.starts_with("image/"));
+        let mut enough = want.min(512);
+        while (head.len() as u64) < enough {
             match response.chunk().await.map_err(fault)? {
                 Some(chunk) => head.extend_from_slice(&chunk),
                 None => break,
             }
+            // Media may stand behind it.
+            if picture(&head) {
+                enough = want;
+            }
         }
         // The rest is not read: dropping the response ends the transfer.
         let media = match sniff(&head) {
+            _ if picture(&head) && !segment.encrypted => behind_picture(&head).is_some(),
             Content::Media(_) => true,
             Content::Playlist => false,
             // Encrypted bytes look like anything.
@@ -286,6 +303,15 @@ impl Checker {
 /// Of the newest segment; a byterange playlist has one URL for many.
 fn newest(state: &MediaState) -> Option<u64> {
     state.newest.as_ref().map(|segment| segment.sequence)
+}
+
+fn quality(variant: &playlist::Variant) -> Quality {
+    let height = variant.resolution.map(|(_, height)| height);
+    Quality {
+        height: height.and_then(|height| height.try_into().ok()),
+        bandwidth: variant.bandwidth.and_then(|bits| bits.try_into().ok()),
+        label: None,
+    }
 }
 
 fn protection(found: playlist::Protection) -> Protection {

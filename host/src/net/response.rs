@@ -65,6 +65,13 @@ impl Response {
         }
     }
 
+    /// `Content-Encoding`, in small letters, where it says something. Nothing has
+    /// been decoded.
+    pub fn encoding(&self) -> Option<String> {
+        let value = self.headers.get(CONTENT_ENCODING)?;
+        Some(value.to_str().unwrap_or("?").trim().to_ascii_lowercase())
+    }
+
     pub(super) fn replay(
         (status, headers): (StatusCode, HeaderMap),
         url: Url,
