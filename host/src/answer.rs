@@ -63,6 +63,8 @@ impl Failure {
     pub(crate) fn upstream(status: StatusCode, headers: &HeaderMap) -> Self {
         let kept = match status.as_u16() {
             401 | 403 | 404 | 410 | 416 | 429 | 451 | 500 | 502 | 503 | 504 => status,
+            // Bandwidth Limit Exceeded, which players do not know.
+            509 => StatusCode::SERVICE_UNAVAILABLE,
             _ => StatusCode::BAD_GATEWAY,
         };
         let text = |name| headers.get(name).and_then(|value| value.to_str().ok());

@@ -282,11 +282,12 @@ pub struct Health {
 #[derive(Debug, Clone, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Relay {
-    /// Without effect until segments are shared.
     #[serde(deserialize_with = "value::size_or_zero")]
     pub window: ByteSize,
     #[serde(deserialize_with = "value::duration")]
     pub idle: Duration,
+    #[serde(deserialize_with = "value::duration")]
+    pub keep: Duration,
     #[serde(deserialize_with = "value::size")]
     pub in_flight: ByteSize,
     #[serde(deserialize_with = "value::size")]

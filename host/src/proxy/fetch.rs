@@ -3,7 +3,7 @@
 
 use std::borrow::Cow;
 use std::sync::{Arc, Weak};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use bytes::Bytes;
 use dashmap::DashMap;
@@ -11,14 +11,15 @@ use futures::FutureExt as _;
 use http::header::{CONTENT_RANGE, RANGE};
 use http::{HeaderValue, StatusCode};
 
+use super::budget::Budget;
 use super::flight::Flight;
 use super::head::{self, Head, Judged};
 use super::links::Kind;
-use super::pace::Pace;
 use super::range::{Asked, ContentRange};
+use super::source::Source;
 use super::text::Text;
 use super::together::Together;
-use super::window::{Address, Budget, Segment, Window};
+use super::window::{Address, Part, Segment, Window};
 use super::{Proxy, Upstream, text};
 use crate::answer::Failure;
 use crate::config;
@@ -26,20 +27,14 @@ use crate::media;
 use crate::metrics::Metrics;
 use crate::net::{self, FetchError};
 
-/// What is asked of an upstream; `None` is all of it.
-type Part = (Address, Option<Asked>);
-
 /// Everything that viewers share of segments.
 #[derive(Debug)]
 pub(super) struct Bodies {
     pub(super) window: Window,
-    pub(super) budget: Arc<Budget>,
+    budget: Arc<Budget>,
     /// On their way; `None` in place of a part is a whole resource.
     open: Arc<DashMap<Part, Open>>,
-    heads: Together<Part, Result<Found, Failure>>,
-    /// An upstream's refusals, for a moment.
-    refused: moka::sync::Cache<Part, Failure>,
-    metrics: Metrics,
+    heads: Together<Part, Found>,
 }
 
 /// A flight that others may join.
@@ -95,12 +90,7 @@ impl Bodies {
             window: Window::new(config, metrics.clone()),
             budget: Arc::new(Budget::new(config, metrics.clone())),
             open: Arc::default(),
-            heads: Together::default(),
-            refused: moka::sync::Cache::builder()
-                .max_capacity(1024)
-                .time_to_live(config.refused)
-                .build(),
-            metrics,
+            heads: Together::new(config.refused, metrics),
         }
     }
 
@@ -113,55 +103,29 @@ impl Bodies {
         name: &str,
         asked: Option<Asked>,
     ) -> Result<Found, Failure> {
-        let address = upstream.address(kind);
-        if let Some(found) = self.kept(&address, asked) {
-            self.metrics.served("window");
-            return Ok(found);
-        }
-        let whole = (address, None);
-        if let Some(found) = self.join(&whole, asked) {
-            self.metrics.served("joined");
-            return Ok(found);
-        }
-        let part = (whole.0, asked);
-        if let Some(found) = asked.and_then(|_| self.join(&part, None)) {
-            self.metrics.served("joined");
-            return Ok(found);
-        }
-        if let Some(failure) = self.refused.get(&part) {
-            return Err(failure);
-        }
-        let (work, joined) = self.heads.join(&part, || {
-            // What ended just now is in one of the lists.
-            if let Some(found) = self.kept(&part.0, part.1) {
-                return futures::future::ready(Ok(found)).boxed();
-            }
-            if let Some(found) = self.join(&part, None) {
-                return futures::future::ready(Ok(found)).boxed();
-            }
+        let whole = (upstream.address(kind), None);
+        let part = (whole.0.clone(), asked);
+        let look = || {
+            let kept = || self.kept(&whole, asked).or_else(|| self.kept(&part, None));
+            let joined = || self.join(&whole, asked).or_else(|| self.join(&part, None));
+            kept()
+                .map(|found| (found, "window"))
+                .or_else(|| Some((joined()?, "joined")))
+        };
+        let begin = || {
             let (proxy, upstream) = (proxy.clone(), upstream.clone());
             let (part, name) = (part.clone(), name.to_owned());
             async move { fetch(&proxy, &upstream, part, &name).await }.boxed()
-        });
-        self.metrics
-            .served(if joined { "joined" } else { "fetched" });
-        let found = work.await;
-        if let Err(failure) = &found
-            && failure.status.is_client_error()
-        {
-            self.refused.insert(part, failure.clone());
-        }
-        found
+        };
+        self.heads.get(&part, look, begin).await
     }
 
-    /// A whole segment. A part is one of the bytes as they came, and of those that
-    /// are there: a file of byte ranges grows while it is live.
-    fn kept(&self, address: &Address, asked: Option<Asked>) -> Option<Found> {
-        let segment = self.window.get(address)?;
-        let fits = match asked {
-            None => true,
-            Some(asked) => !segment.is_cleaned && asked.is_within(segment.length),
-        };
+    /// What the window has of it. A part is one of the bytes as they came, and of
+    /// those that are there: a file of byte ranges grows while it is live.
+    fn kept(&self, part: &Part, of_it: Option<Asked>) -> Option<Found> {
+        let segment = self.window.get(part)?;
+        let fits =
+            of_it.is_none_or(|asked| segment.body.skipped == 0 && asked.is_within(segment.length));
         fits.then_some(Found::Window(segment))
     }
 
@@ -178,6 +142,16 @@ impl Bodies {
         };
         let fits = of_it.is_none_or(|asked| open.ignores_ranges && has(asked));
         (fits && flight.is_joinable()).then_some(Found::Flight(open.body, flight))
+    }
+}
+
+impl Body {
+    /// Where its bytes begin in the resource, and how many there are.
+    pub(super) fn span(&self) -> (u64, Option<u64>) {
+        match self.part {
+            Some(range) => (range.span.first, Some(range.span.length())),
+            None => (0, self.length),
+        }
     }
 }
 
@@ -234,19 +208,20 @@ async fn fetch(
     if let Some(asked) = asked {
         request.headers.insert(RANGE, asked.header());
     }
-    let mut response = send(upstream, request, "relay").await?;
+    let response = send(upstream, request, "relay").await?;
     let range = content_range(&response, asked)?;
     let first = range.map_or(0, |range| range.span.first);
-    let mut pace = Pace::new(&proxy.0.config);
-    let read = beginning(&mut response, kind, first, &mut pace).await;
-    let read = read.inspect_err(|error| {
-        if let FetchError::Timeout(limit) = error {
-            proxy.0.metrics.limit(limit);
-        }
-    })?;
+    let length = match range {
+        Some(range) => range.total,
+        None => response.content_length(),
+    };
+    let (is_encoded, is_delimited) = (response.is_encoded(), response.is_delimited());
+    let headers = response.headers.clone();
+    let mut source = Source::new(response, &proxy.0.config, proxy.0.metrics.clone());
+    let read = beginning(&mut source, kind, first).await?;
     let seen = joined(&read);
     let judged = match first {
-        _ if response.is_encoded() => Judged::Playlist,
+        _ if is_encoded => Judged::Playlist,
         0 => head::judge(kind, name, &seen)?,
         _ => Judged::Media(head::judge_middle(kind, name, &seen)?),
     };
@@ -259,7 +234,7 @@ async fn fetch(
         }
         Judged::Disguised(_) => (media::type_by_name(name), 0),
         Judged::Playlist if range.is_none() => {
-            let text = text::met(proxy, upstream, response, &read).await?;
+            let text = text::met(proxy, upstream, source.into_response(), &read).await?;
             return Ok(Found::Text(Arc::new(text)));
         }
         Judged::Playlist => {
@@ -267,50 +242,36 @@ async fn fetch(
             return Err(Failure::upstream_is("upstream_not_media", why));
         }
     };
-    let length = match range {
-        Some(range) => range.total,
-        None => response.content_length(),
-    };
     let body = Body {
-        head: Head::new(content_type, &response.headers, skipped == 0),
+        head: Head::new(content_type, &headers, skipped == 0),
         length: length.map(|length| length.saturating_sub(skipped)),
         part: range,
         skipped,
         as_is,
-        is_delimited: response.is_delimited(),
+        is_delimited,
     };
-    Ok(proxy.0.bodies.begin(part, body, read, (response, pace)))
+    Ok(proxy.0.bodies.begin(part, body, read, source))
 }
 
 impl Bodies {
-    fn begin(
-        &self,
-        (address, asked): Part,
-        body: Body,
-        read: Vec<Bytes>,
-        (source, pace): (net::Response, Pace),
-    ) -> Found {
+    fn begin(&self, (address, asked): Part, body: Body, read: Vec<Bytes>, source: Source) -> Found {
         let is_whole = body.part.is_none() && !body.as_is;
-        let kept = match is_whole && body.is_delimited {
-            true => self.window.place(&address, &body),
-            false => None,
-        };
         let ignores_ranges = asked.is_some() && is_whole;
         let part = (address, asked.filter(|_| !ignores_ranges));
+        let is_all = match (body.part, part.1) {
+            (None, None) => body.is_delimited,
+            (Some(got), Some(asked)) => asked.is_all_of(got),
+            _ => false,
+        };
+        let kept = is_all.then(|| self.window.place(&part, &body)).flatten();
         let listed = Listed {
             open: self.open.clone(),
             part: part.clone(),
         };
-        let part_of = |part: ContentRange| (part.span.first, Some(part.span.last + 1));
-        let flight = Arc::new(Flight::new(
-            body.part.map_or((0, body.length), part_of),
-            without(read, body.skipped),
-            source,
-            pace,
-            self.budget.clone(),
-            kept,
-            listed,
-        ));
+        let read = without(read, body.skipped);
+        let (first, length) = body.span();
+        let span = (first, length.map(|length| first + length));
+        let flight = Flight::new(span, read, source, &self.budget, kept, listed);
         let open = Open {
             body: body.clone(),
             flight: Arc::downgrade(&flight),
@@ -361,23 +322,11 @@ fn content_range(
 }
 
 /// The first pieces: as many as tell what they are.
-async fn beginning(
-    response: &mut net::Response,
-    kind: Kind,
-    first: u64,
-    pace: &mut Pace,
-) -> Result<Vec<Bytes>, FetchError> {
+async fn beginning(source: &mut Source, kind: Kind, first: u64) -> Result<Vec<Bytes>, FetchError> {
     let mut read: Vec<Bytes> = Vec::new();
     let mut length = 0;
-    let mut next = async || {
-        let asked = Instant::now();
-        let piece = response.chunk().await?;
-        let bytes = piece.as_ref().map_or(0, Bytes::len);
-        pace.arrived(bytes, asked.elapsed())?;
-        Ok::<_, FetchError>(piece)
-    };
     while length < media::ENOUGH {
-        let Some(piece) = next().await? else {
+        let Some(piece) = source.next().await? else {
             return Ok(read);
         };
         length += piece.len();
@@ -390,7 +339,7 @@ async fn beginning(
     };
     if kind == Kind::Segment && first == 0 && is_picture(&read) {
         while length < DISGUISE + media::ENOUGH {
-            let Some(piece) = next().await? else {
+            let Some(piece) = source.next().await? else {
                 break;
             };
             length += piece.len();

@@ -10,22 +10,22 @@
 //! reader who still needs them goes on with a fetch of its own.
 
 use std::collections::VecDeque;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 use std::task::{Context, Poll, Waker};
 
-use bytes::Bytes;
+use bytes::{Bytes, BytesMut};
 use slab::Slab;
-use tokio::time::Instant;
 
+use super::budget::{Budget, Pressed, Share};
 use super::fetch::Listed;
-use super::pace::Pace;
-use super::window::{Budget, Kept};
+use super::source::Source;
+use super::window::{Kept, Segment};
 use crate::metrics::Metrics;
-use crate::net::{self, FetchError};
+use crate::net::FetchError;
 
-/// Pieces smaller than this on average are put together when they are kept: a
-/// piece costs a turn whatever its size, and may hold a larger buffer alive.
-const PIECE: usize = 64 << 10;
+/// Pieces smaller than this are put together as they come: each costs memory
+/// beside its bytes, and may hold a larger buffer alive.
+const SMALL: usize = 16 << 10;
 /// One who is this close to the newest byte is not left behind: those who watch
 /// together are never at the same byte.
 const CLOSE: u64 = 512 << 10;
@@ -37,7 +37,7 @@ pub(super) struct Flight {
     first: u64,
     /// Where its last byte must end, if that is known.
     until: Option<u64>,
-    budget: Arc<Budget>,
+    share: Share,
     metrics: Metrics,
     body: Mutex<Body>,
     /// Where it is kept once it is whole.
@@ -49,17 +49,19 @@ pub(super) struct Flight {
 #[derive(Debug)]
 struct Body {
     /// `None` once it has ended.
-    source: Option<net::Response>,
-    pace: Pace,
+    source: Option<Source>,
     pieces: VecDeque<Bytes>,
     /// Where the first piece begins, and the last one ends.
     base: u64,
     length: u64,
     /// How it ended.
     end: Option<Result<(), FetchError>>,
+    /// Where all of it is, since it ended.
+    there: Option<Arc<Segment>>,
     readers: Slab<Reading>,
-    /// Since when a reader waits for the source.
-    waiting: Option<Instant>,
+    /// The reader whom the source wakes.
+    driver: Option<usize>,
+    was_read: bool,
 }
 
 /// A reader, as the flight knows it.
@@ -70,9 +72,11 @@ struct Reading {
 }
 
 /// What a reader gets.
-#[derive(Debug, PartialEq, Eq)]
+#[derive(Debug)]
 pub(super) enum Piece {
     Bytes(Bytes),
+    /// All of it is here now.
+    Whole(Arc<Segment>),
     /// The end of the body.
     End,
     /// What it needs is no longer here.
@@ -85,33 +89,32 @@ impl Flight {
     pub(super) fn new(
         (first, until): (u64, Option<u64>),
         read: Vec<Bytes>,
-        source: net::Response,
-        pace: Pace,
-        budget: Arc<Budget>,
+        source: Source,
+        budget: &Arc<Budget>,
         kept: Option<Kept>,
         listed: Listed,
-    ) -> Self {
-        let metrics = budget.metrics().clone();
+    ) -> Arc<Self> {
         let length = first + read.iter().map(|piece| piece.len() as u64).sum::<u64>();
-        budget.take(length - first);
-        let this = Self {
+        let this = Arc::new_cyclic(|this: &Weak<Self>| Self {
             first,
             until,
-            budget,
-            metrics,
+            share: budget.share(this.clone()),
+            metrics: budget.metrics().clone(),
             body: Mutex::new(Body {
                 source: Some(source),
-                pace,
                 pieces: read.into(),
                 base: first,
                 length,
                 end: None,
+                there: None,
                 readers: Slab::new(),
-                waiting: None,
+                driver: None,
+                was_read: false,
             }),
             kept,
             _listed: listed,
-        };
+        });
+        this.share.take(length - first);
         this.settle(&mut this.lock());
         this
     }
@@ -124,7 +127,9 @@ impl Flight {
 
     /// One more who reads it, from `at`.
     pub(super) fn read(self: &Arc<Self>, at: u64) -> Reader {
-        let id = self.lock().readers.insert(Reading { at, waker: None });
+        let mut body = self.lock();
+        body.was_read = true;
+        let id = body.readers.insert(Reading { at, waker: None });
         Reader {
             flight: self.clone(),
             id,
@@ -145,15 +150,14 @@ impl Flight {
         loop {
             let at = body.readers[id].at;
             if at < body.base {
-                return Poll::Ready(Ok(Piece::Gone));
+                let whole = body.there.clone();
+                return Poll::Ready(Ok(whole.map_or(Piece::Gone, Piece::Whole)));
             }
             if let Some(piece) = body.piece(at) {
                 let reading = &mut body.readers[id];
                 reading.at += piece.len() as u64;
                 reading.waker = None;
-                if self.budget.is_over() {
-                    self.trim(&mut body);
-                }
+                self.relieve(&mut body);
                 return Poll::Ready(Ok(Piece::Bytes(piece)));
             }
             match &body.end {
@@ -161,7 +165,10 @@ impl Flight {
                 Some(Err(error)) => return Poll::Ready(Err(error.clone())),
                 None => {}
             }
-            if self.advance(&mut body, cx).is_pending() {
+            // One who waits is woken by the source, and wakes the others.
+            let driven = body.driver.filter(|driver| *driver != id);
+            if driven.is_some() || self.advance(&mut body, cx).is_pending() {
+                body.driver = driven.or(Some(id));
                 match &mut body.readers[id].waker {
                     Some(waker) => waker.clone_from(cx.waker()),
                     empty @ None => *empty = Some(cx.waker().clone()),
@@ -169,9 +176,7 @@ impl Flight {
                 return Poll::Pending;
             }
             // One who is far ahead passes over what nobody needs.
-            if self.budget.is_over() {
-                self.trim(&mut body);
-            }
+            self.relieve(&mut body);
         }
     }
 
@@ -180,32 +185,18 @@ impl Flight {
         let Some(source) = &mut body.source else {
             return Poll::Ready(());
         };
-        let Poll::Ready(came) = source.poll_chunk(cx) else {
-            body.waiting.get_or_insert_with(Instant::now);
+        let Poll::Ready(came) = source.poll(cx) else {
             return Poll::Pending;
         };
-        let waited = body.waiting.take().map(|since| since.elapsed());
-        let bytes = came
-            .as_ref()
-            .map_or(0, |piece| piece.as_ref().map_or(0, Bytes::len));
-        let paced = body.pace.arrived(bytes, waited.unwrap_or_default());
-        match (came, paced) {
-            (Ok(Some(piece)), Ok(())) => {
-                self.budget.take(piece.len() as u64);
+        match came {
+            Ok(Some(piece)) => {
+                self.share.take(piece.len() as u64);
                 body.length += piece.len() as u64;
-                body.pieces.push_back(piece);
+                body.push(piece);
                 self.settle(body);
             }
-            (Ok(Some(_)), Err(error)) | (Err(error), _) => {
-                if let FetchError::Timeout(limit) = &error {
-                    self.metrics.limit(limit);
-                }
-                body.finish(Err(error));
-            }
-            (Ok(None), _) => {
-                body.finish(Ok(()));
-                self.keep(body);
-            }
+            Ok(None) => self.land(body),
+            Err(error) => body.finish(Err(error)),
         }
         body.wake_all();
         Poll::Ready(())
@@ -214,29 +205,57 @@ impl Flight {
     /// Nobody asks for more once all that was promised is there.
     fn settle(&self, body: &mut Body) {
         if self.until.is_some_and(|until| body.length >= until) {
-            body.finish(Ok(()));
-            self.keep(body);
+            self.land(body);
         }
     }
 
-    /// The whole of it is there.
-    fn keep(&self, body: &mut Body) {
-        let Some(kept) = &self.kept else { return };
-        if body.base == self.first {
-            kept.put(&body.pieces, body.length - self.first, PIECE);
+    /// It has ended. Where the window takes it, readers go on from there, and
+    /// hold nothing in memory that the window does not.
+    fn land(&self, body: &mut Body) {
+        body.finish(Ok(()));
+        let is_whole = body.base == self.first && self.until.is_none_or(|end| end == body.length);
+        let Some(kept) = self.kept.as_ref().filter(|_| is_whole) else {
+            return;
+        };
+        body.there = kept.put(&body.pieces, body.length - self.first);
+        if body.there.is_some() {
+            self.share.give_back(body.length - body.base);
+            body.base = body.length;
+            body.pieces.clear();
         }
     }
 
     /// The budget is used up: what every reader has had goes, and so does what
-    /// slow readers have not.
+    /// slow readers have not; of this flight first.
+    fn relieve(&self, body: &mut Body) {
+        if self.share.pressure().is_some() {
+            self.trim(body);
+            self.share.relieve_others();
+        }
+    }
+
     fn trim(&self, body: &mut Body) {
-        let had = body.readers.iter().map(|(_, reading)| reading.at).min();
-        let had = had.unwrap_or(body.length);
+        let Some(pressure) = self.share.pressure() else {
+            return;
+        };
+        let at = || body.readers.iter().map(|(_, reading)| reading.at);
+        let unread = if body.was_read {
+            body.length
+        } else {
+            body.base
+        };
+        let (had, lead) = (at().min().unwrap_or(unread), at().max().unwrap_or(unread));
+        let close = match pressure {
+            _ if body.end.is_some() => 0,
+            Pressed::Hard => 0,
+            Pressed::Over => CLOSE,
+        };
         let mut freed = 0;
         while let Some(piece) = body.pieces.front() {
             let end = body.base + piece.len() as u64;
             if end > had {
-                if body.length - end < CLOSE {
+                // The one who is ahead has what comes next.
+                if end > lead || body.length - end < close {
                     break;
                 }
                 self.metrics.limit("relay.in_flight");
@@ -245,14 +264,22 @@ impl Flight {
             body.base = end;
             body.pieces.pop_front();
         }
-        self.budget.give_back(freed);
+        self.share.give_back(freed);
+    }
+}
+
+impl super::budget::Trim for Flight {
+    fn trim(&self) {
+        if let Ok(mut body) = self.body.try_lock() {
+            Self::trim(self, &mut body);
+        }
     }
 }
 
 impl Drop for Flight {
     fn drop(&mut self) {
         let body = self.body.get_mut().unwrap_or_else(PoisonError::into_inner);
-        self.budget.give_back(body.length - body.base);
+        self.share.give_back(body.length - body.base);
     }
 }
 
@@ -275,12 +302,29 @@ impl Body {
         None
     }
 
+    /// The newest piece. Small ones are put together, so that there are few, and
+    /// each byte is copied a few times at most.
+    fn push(&mut self, mut piece: Bytes) {
+        while let Some(last) = self.pieces.back()
+            && last.len() <= 2 * piece.len()
+            && last.len() + piece.len() <= SMALL
+        {
+            let mut both = BytesMut::with_capacity(last.len() + piece.len());
+            both.extend_from_slice(last);
+            both.extend_from_slice(&piece);
+            piece = both.freeze();
+            self.pieces.pop_back();
+        }
+        self.pieces.push_back(piece);
+    }
+
     fn finish(&mut self, end: Result<(), FetchError>) {
         self.source = None;
         self.end = Some(end);
     }
 
     fn wake_all(&mut self) {
+        self.driver = None;
         for (_, reading) in &mut self.readers {
             if let Some(waker) = reading.waker.take() {
                 waker.wake();
@@ -308,10 +352,42 @@ impl Drop for Reader {
         let mut body = self.flight.lock();
         body.readers.remove(self.id);
         // Until somebody asks again, nobody waits for the upstream.
-        if body.readers.iter().all(|(_, other)| other.waker.is_none()) {
-            body.waiting = None;
+        let nobody = body.readers.iter().all(|(_, other)| other.waker.is_none());
+        if let Some(source) = body.source.as_mut().filter(|_| nobody) {
+            source.rest();
         }
         // The source may wake this one alone: somebody else asks it now.
         body.wake_all();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn small_pieces_are_few_and_lose_nothing() {
+        let mut body = Body {
+            source: None,
+            pieces: VecDeque::new(),
+            base: 0,
+            length: 0,
+            end: None,
+            there: None,
+            readers: Slab::new(),
+            driver: None,
+            was_read: false,
+        };
+        let bytes: Vec<u8> = (0..200_000u32).map(|n| n.to_le_bytes()[0]).collect();
+        for byte in bytes.chunks(1) {
+            body.push(Bytes::copy_from_slice(byte));
+        }
+        assert!(body.pieces.len() < 64, "{}", body.pieces.len());
+        assert!(body.pieces.iter().flatten().eq(&bytes));
+        // A large one stays as it came.
+        let large = Bytes::from(vec![1; 300_000]);
+        let at = large.as_ptr();
+        body.push(large);
+        assert_eq!(body.pieces.back().map(|piece| piece.as_ptr()), Some(at));
     }
 }

@@ -6,16 +6,17 @@
 //! does not know how a URL was found, and nothing it answers names an
 //! upstream, a header value or a cookie.
 
+mod budget;
 mod directives;
 mod fetch;
 mod flight;
 mod head;
 mod linker;
 mod links;
-mod pace;
 mod playlist;
 mod range;
 mod relay;
+mod source;
 mod text;
 mod together;
 mod viewer;

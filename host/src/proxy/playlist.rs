@@ -27,6 +27,8 @@ use crate::playlist::{
 
 const CONTENT: HeaderValue = HeaderValue::from_static("application/vnd.apple.mpegurl");
 const JSON: HeaderValue = HeaderValue::from_static("application/json");
+/// Whatever a playlist says, it is not fetched and rewritten for each viewer.
+const LEAST: Duration = Duration::from_millis(50);
 /// What does not change by itself is kept a moment: for those who ask at once.
 const MOMENT: Duration = Duration::from_secs(1);
 /// Beyond three target durations, for a reload that is held (RFC 8216bis,
@@ -336,7 +338,7 @@ async fn fetch(
     if !response.status.is_success() {
         return Err(Failure::upstream(response.status, &response.headers));
     }
-    let (base, encoding) = (response.url.clone(), text::encoding(&response));
+    let (base, encoding) = (response.url.clone(), response.encoding());
     let body = text::read(proxy, response, Bytes::new()).await?;
     let text = decoded(proxy, &body, encoding.as_deref())?;
     if !playlist::is_playlist(&text) {
@@ -433,7 +435,7 @@ fn rewritten(
 fn fresh(written: &Rewritten) -> Duration {
     let target = written.part_target.or(written.target);
     match target {
-        Some(target) if !written.ended => target / 2,
+        Some(target) if !written.ended => (target / 2).max(LEAST),
         Some(_) => MOMENT,
         None => MOMENT,
     }
@@ -456,6 +458,7 @@ fn see(proxy: &Proxy, name: Name, written: &Rewritten, segments: &[Address]) {
                 .before
                 .iter()
                 .filter(|address| !listed.contains(*address) && !old.listed.contains(*address));
+            let gone = gone.cloned();
             proxy.0.bodies.window.forget(gone);
             (new.listed, new.before) = (Arc::new(listed), old.listed);
         }

@@ -117,6 +117,14 @@ impl Asked {
         }
     }
 
+    /// Whether `got` is all of it, now and later: a file may grow at its end.
+    pub(super) fn is_all_of(self, got: ContentRange) -> bool {
+        let Self::From { first, last } = self else {
+            return false;
+        };
+        (got.span.first, Some(got.span.last)) == (first, last)
+    }
+
     /// For an upstream.
     pub(super) fn header(self) -> HeaderValue {
         let text = match self {

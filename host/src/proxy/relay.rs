@@ -22,6 +22,8 @@ use crate::answer::Failure;
 /// Segments never change; a shared cache in front may keep them this long, and
 /// no longer than their links open.
 const SEGMENT_AGE: i64 = 3600;
+/// So long an initialisation section.
+const INIT_AGE: i64 = 60;
 
 /// What a viewer asks of a link.
 pub(super) struct Ask<'a> {
@@ -86,7 +88,7 @@ fn is_delimited(found: &Found) -> bool {
 
 fn head(found: &Found) -> Option<&Head> {
     match found {
-        Found::Window(segment) => Some(&segment.head),
+        Found::Window(segment) => Some(&segment.body.head),
         Found::Flight(body, _) => Some(&body.head),
         Found::Text(_) => None,
     }
@@ -100,16 +102,27 @@ fn answer(
     found: Found,
 ) -> Result<Response, Failure> {
     let metrics = &proxy.0.metrics;
-    let (head, part) = match &found {
+    let body = match &found {
         Found::Text(text) => return Ok(text::answer(text, ask.headers)),
-        Found::Window(segment) => (segment.head.clone(), part(asked, Some(segment.length))?),
-        Found::Flight(body, _) => match body.part {
-            Some(range) => (body.head.clone(), Part::of(range)),
-            None => (body.head.clone(), part(asked, body.length)?),
-        },
+        Found::Window(segment) => segment.body.clone(),
+        Found::Flight(body, _) => body.clone(),
     };
+    // Parts of what was cleaned are parts of the bytes as they came.
+    let asked = asked.filter(|_| body.skipped == 0);
+    let length = match &found {
+        Found::Window(segment) if body.part.is_none() => Some(segment.length),
+        _ => body.length,
+    };
+    let part = match body.part {
+        Some(range) => Part::of(range),
+        None => part(asked, length)?,
+    };
+    let head = body.head.clone();
     let mut headers = HeaderMap::new();
     describe(&mut headers, &head, ask);
+    if body.skipped == 0 {
+        headers.insert(ACCEPT_RANGES, HeaderValue::from_static("bytes"));
+    }
     if asked.is_none() && is_known(ask.headers, &head) {
         return Ok((StatusCode::NOT_MODIFIED, headers).into_response());
     }
@@ -125,12 +138,17 @@ fn answer(
     if *ask.method == Method::HEAD {
         return Ok((part.status, headers).into_response());
     }
+    let resume = Resume {
+        proxy: proxy.clone(),
+        upstream: upstream.clone(),
+        body,
+    };
     let viewer = match found {
         Found::Window(segment) => {
             let length = part.length.unwrap_or(segment.length);
-            Viewer::of_segment(segment, part.first, length, metrics)
+            Viewer::of_segment(segment, resume, part.first, length)
         }
-        Found::Flight(body, flight) => {
+        Found::Flight(_, flight) => {
             let ahead = part.first.saturating_sub(flight.length());
             if ahead > proxy.0.config.skip.as_u64() {
                 metrics.limit("relay.skip");
@@ -138,14 +156,14 @@ fn answer(
                 return Err(Failure::upstream_is("upstream_range", why));
             }
             let reader = flight.read(part.first);
-            let upstream = upstream.clone();
-            let resume = Resume { upstream, body };
-            Viewer::of_flight(reader, resume, part.first, part.length, metrics)
+            Viewer::of_flight(reader, resume, part.first, part.length)
         }
-        Found::Text(text) => return Ok(text::answer(&text, ask.headers)),
+        Found::Text(_) => unreachable!("answered above"),
     };
-    let body = axum::body::Body::new(viewer);
-    Ok((part.status, headers, body).into_response())
+    let mut response = Response::new(axum::body::Body::new(viewer));
+    *response.status_mut() = part.status;
+    *response.headers_mut() = headers;
+    Ok(response)
 }
 
 impl Part {
@@ -189,10 +207,13 @@ fn part(asked: Option<Asked>, length: Option<u64>) -> Result<Part, Failure> {
 }
 
 fn describe(headers: &mut HeaderMap, head: &Head, ask: &Ask<'_>) {
-    let age = SEGMENT_AGE.min(ask.opens.max(0));
-    let cache = HeaderValue::from_str(&format!("public, max-age={age}, immutable"));
+    let cache = match (ask.kind, ask.opens.max(0)) {
+        // An encoder that begins anew puts another one in its place.
+        (Kind::Init, opens) => format!("public, max-age={}", INIT_AGE.min(opens)),
+        (_, opens) => format!("public, max-age={}, immutable", SEGMENT_AGE.min(opens)),
+    };
+    let cache = HeaderValue::from_str(&cache);
     headers.insert(CACHE_CONTROL, cache.expect("digits"));
-    headers.insert(ACCEPT_RANGES, HeaderValue::from_static("bytes"));
     for (name, value) in [(ETAG, &head.etag), (LAST_MODIFIED, &head.last_modified)] {
         if let Some(value) = value {
             headers.insert(name, value.clone());

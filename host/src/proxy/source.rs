@@ -1,14 +1,77 @@
-//! Cuts an upstream that drips: fewer than `relay.min_rate` bytes a second over
-//! a window of time spent waiting for it. A viewer who reads slowly does not
-//! count against the upstream.
+//! An upstream's body. One that drips is cut: fewer than `relay.min_rate` bytes a
+//! second over a window of time spent waiting for it. A viewer who reads slowly
+//! does not count against the upstream.
 
+use std::task::{Context, Poll};
 use std::time::Duration;
 
+use bytes::Bytes;
+use tokio::time::Instant;
+
 use crate::config;
-use crate::net::FetchError;
+use crate::metrics::Metrics;
+use crate::net::{self, FetchError};
+
+/// A body that is read as it comes.
+#[derive(Debug)]
+pub(super) struct Source {
+    response: net::Response,
+    pace: Pace,
+    /// Since when somebody waits for it.
+    waiting: Option<Instant>,
+    metrics: Metrics,
+}
+
+impl Source {
+    pub(super) fn new(response: net::Response, config: &config::Relay, metrics: Metrics) -> Self {
+        Self {
+            response,
+            pace: Pace::new(config),
+            waiting: None,
+            metrics,
+        }
+    }
+
+    /// The next piece, never empty; `None` at the end.
+    pub(super) fn poll(&mut self, cx: &mut Context<'_>) -> Poll<Result<Option<Bytes>, FetchError>> {
+        let Poll::Ready(came) = self.response.poll_chunk(cx) else {
+            self.waiting.get_or_insert_with(Instant::now);
+            return Poll::Pending;
+        };
+        let waited = self.waiting.take().map(|since| since.elapsed());
+        let paced = came.and_then(|piece| {
+            let bytes = piece.as_ref().map_or(0, Bytes::len);
+            let paced = self.pace.arrived(bytes, waited.unwrap_or_default());
+            match piece {
+                Some(_) => paced.map(|()| piece),
+                None => Ok(None),
+            }
+        });
+        Poll::Ready(paced.inspect_err(|error| {
+            if let FetchError::Timeout(limit) = error {
+                self.metrics.limit(limit);
+            }
+        }))
+    }
+
+    /// As [`Source::poll`].
+    pub(super) async fn next(&mut self) -> Result<Option<Bytes>, FetchError> {
+        std::future::poll_fn(|cx| self.poll(cx)).await
+    }
+
+    /// Until it is asked again, nobody waits for it.
+    pub(super) fn rest(&mut self) {
+        self.waiting = None;
+    }
+
+    /// What has not been read.
+    pub(super) fn into_response(self) -> net::Response {
+        self.response
+    }
+}
 
 #[derive(Debug)]
-pub(super) struct Pace {
+struct Pace {
     min_bytes: u64,
     window: Duration,
     waited: Duration,
@@ -16,7 +79,7 @@ pub(super) struct Pace {
 }
 
 impl Pace {
-    pub(super) fn new(config: &config::Relay) -> Self {
+    fn new(config: &config::Relay) -> Self {
         let min_bytes = config
             .min_rate
             .as_u64()
@@ -30,7 +93,7 @@ impl Pace {
     }
 
     /// A piece came, after `waited`.
-    pub(super) fn arrived(&mut self, bytes: usize, waited: Duration) -> Result<(), FetchError> {
+    fn arrived(&mut self, bytes: usize, waited: Duration) -> Result<(), FetchError> {
         self.waited += waited;
         self.bytes += bytes as u64;
         if self.waited < self.window {

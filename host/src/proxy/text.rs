@@ -51,11 +51,8 @@ pub(super) enum Name {
 /// What viewers share of texts.
 #[derive(Debug)]
 pub(super) struct Texts {
-    work: Together<Name, Result<Arc<Text>, Failure>>,
+    work: Together<Name, Arc<Text>>,
     kept: moka::sync::Cache<Name, Arc<Text>>,
-    /// An upstream's refusals, for a moment.
-    refused: moka::sync::Cache<Name, Failure>,
-    metrics: Metrics,
 }
 
 /// No text is kept longer, whatever it says of itself.
@@ -66,7 +63,7 @@ const KEY_AGE: Duration = Duration::from_secs(5);
 impl Texts {
     pub(super) fn new(config: &config::Relay, metrics: Metrics) -> Self {
         Self {
-            work: Together::default(),
+            work: Together::new(config.refused, metrics),
             kept: moka::sync::Cache::builder()
                 .max_capacity(config.texts.as_u64())
                 .weigher(|_: &Name, text: &Arc<Text>| {
@@ -74,11 +71,6 @@ impl Texts {
                 })
                 .time_to_live(LONGEST)
                 .build(),
-            refused: moka::sync::Cache::builder()
-                .max_capacity(1024)
-                .time_to_live(config.refused)
-                .build(),
-            metrics,
         }
     }
 
@@ -88,40 +80,17 @@ impl Texts {
         name: Name,
         make: impl FnOnce() -> BoxFuture<'static, Result<Text, Failure>>,
     ) -> Result<Arc<Text>, Failure> {
-        if let Some(text) = self.kept(&name) {
-            self.metrics.served("window");
-            return Ok(text);
-        }
-        if let Some(failure) = self.refused.get(&name) {
-            return Err(failure);
-        }
-        let (work, joined) = self.work.join(&name, || {
-            // What ended just now is there.
-            if let Some(text) = self.kept(&name) {
-                return futures::future::ready(Ok(text)).boxed();
-            }
-            let (kept, refused, name) = (self.kept.clone(), self.refused.clone(), name.clone());
-            let making = make();
-            async move {
-                match making.await {
-                    Ok(text) => {
-                        let text = Arc::new(text);
-                        kept.insert(name, text.clone());
-                        Ok(text)
-                    }
-                    Err(failure) => {
-                        if failure.status.is_client_error() {
-                            refused.insert(name, failure.clone());
-                        }
-                        Err(failure)
-                    }
-                }
-            }
-            .boxed()
-        });
-        self.metrics
-            .served(if joined { "joined" } else { "fetched" });
-        work.await
+        let look = || Some((self.kept(&name)?, "window"));
+        let begin = || {
+            let (kept, name, making) = (self.kept.clone(), name.clone(), make());
+            let work = async move {
+                let text = Arc::new(making.await?);
+                kept.insert(name, text.clone());
+                Ok(text)
+            };
+            work.boxed()
+        };
+        self.work.get(&name, look, begin).await
     }
 
     fn kept(&self, name: &Name) -> Option<Arc<Text>> {
@@ -150,7 +119,9 @@ pub(super) fn answer(text: &Text, asked: &HeaderMap) -> Response {
     let left = text.fresh.saturating_sub(text.made.elapsed()).as_secs();
     let cache = match left {
         0 => HeaderValue::from_static("no-cache"),
-        left => HeaderValue::from_str(&format!("max-age={left}")).expect("digits"),
+        // For caches that many share; a browser asks again, and with what it has:
+        // it cannot know how long one in front of it kept the text already.
+        left => HeaderValue::from_str(&format!("max-age=0, s-maxage={left}")).expect("digits"),
     };
     headers.insert(CACHE_CONTROL, cache);
     headers.insert(ETAG, text.etag.clone());
@@ -205,7 +176,7 @@ async fn make(
     if !response.status.is_success() {
         return Err(Failure::upstream(response.status, &response.headers));
     }
-    let encoding = encoding(&response);
+    let encoding = response.encoding();
     let base = response.url.clone();
     let body = read(proxy, response, Bytes::new()).await?;
     if kind == Kind::Key {
@@ -232,7 +203,7 @@ pub(super) async fn met(
     response: net::Response,
     begun: &[Bytes],
 ) -> Result<Text, Failure> {
-    let encoding = encoding(&response);
+    let encoding = response.encoding();
     let base = response.url.clone();
     let body = read(proxy, response, begun.concat().into()).await?;
     let body = playlist::decoded(proxy, &body, encoding.as_deref())?;
@@ -241,12 +212,6 @@ pub(super) async fn met(
         return Err(Failure::upstream_is("upstream_not_media", why));
     }
     playlist::made(proxy, upstream, &body, &base, playlist::Rules::met())
-}
-
-/// `Content-Encoding`, where it says something.
-pub(super) fn encoding(response: &net::Response) -> Option<String> {
-    let value = response.headers.get(http::header::CONTENT_ENCODING)?;
-    Some(value.to_str().unwrap_or("?").trim().to_ascii_lowercase())
 }
 
 /// The rest of a body, in the time and size of a playlist.

@@ -13,17 +13,19 @@ use http::StatusCode;
 use http::header::{IF_RANGE, RANGE};
 use http_body::{Frame, SizeHint};
 
-use super::Upstream;
 use super::fetch::Body;
 use super::flight::{Piece, Reader};
 use super::range::{Asked, ContentRange};
-use super::window::Segment;
+use super::source::Source;
+use super::window::{Segment, There};
+use super::{Proxy, Upstream};
 use crate::metrics::{Counted, Metrics};
-use crate::net::{self, FetchError};
+use crate::net::FetchError;
 
 /// What a viewer's connection polls.
 pub(super) struct Viewer {
     from: From,
+    resume: Arc<Resume>,
     /// Where the next byte is in the resource.
     at: u64,
     /// Bytes that are still promised; `None`: all there are.
@@ -39,57 +41,39 @@ enum From {
         piece: usize,
         begin: u64,
     },
-    Flight(Reader, Arc<Resume>),
-    /// The flight has left this reader behind.
-    Asking(BoxFuture<'static, Result<net::Response, FetchError>>),
-    Own(Box<net::Response>),
+    Flight(Reader),
+    /// What it needs is no longer here.
+    Asking(BoxFuture<'static, Result<Source, FetchError>>),
+    Own(Box<Source>),
 }
 
 /// How one who was left behind goes on.
 pub(super) struct Resume {
+    pub(super) proxy: Proxy,
     pub(super) upstream: Upstream,
     pub(super) body: Body,
 }
 
 impl Viewer {
-    /// `length` bytes of `segment` from `first`.
-    pub(super) fn of_segment(
-        segment: Arc<Segment>,
-        first: u64,
-        length: u64,
-        metrics: &Metrics,
-    ) -> Self {
-        let from = From::Window {
-            segment,
-            piece: 0,
-            begin: 0,
-        };
-        Self::new(from, first, Some(length), metrics)
+    /// Of `segment` from `at`, `left` bytes.
+    pub(super) fn of_segment(segment: Arc<Segment>, resume: Resume, at: u64, left: u64) -> Self {
+        Self::new(From::window(segment), resume, at, Some(left))
     }
 
-    /// `length` bytes of a flight from `first`, if that is known.
-    pub(super) fn of_flight(
-        reader: Reader,
-        resume: Resume,
-        first: u64,
-        length: Option<u64>,
-        metrics: &Metrics,
-    ) -> Self {
-        Self::new(
-            From::Flight(reader, Arc::new(resume)),
-            first,
-            length,
-            metrics,
-        )
+    /// Of a flight from `at`, `left` bytes, if that is known.
+    pub(super) fn of_flight(reader: Reader, resume: Resume, at: u64, left: Option<u64>) -> Self {
+        Self::new(From::Flight(reader), resume, at, left)
     }
 
-    fn new(from: From, at: u64, left: Option<u64>, metrics: &Metrics) -> Self {
+    fn new(from: From, resume: Resume, at: u64, left: Option<u64>) -> Self {
+        let metrics = resume.proxy.0.metrics.clone();
         Self {
             from,
+            resume: Arc::new(resume),
             at,
             left,
-            metrics: metrics.clone(),
             _open: metrics.relay_opened(),
+            metrics,
         }
     }
 
@@ -101,8 +85,13 @@ impl Viewer {
                     piece,
                     begin,
                 } => {
-                    let Some(bytes) = segment.pieces.get(*piece) else {
-                        return Poll::Ready(Ok(None));
+                    let bytes = match segment.piece(*piece) {
+                        There::Piece(bytes) => bytes,
+                        There::End => return Poll::Ready(Ok(None)),
+                        There::Gone => {
+                            self.from = self.resume.clone().from(self.at);
+                            continue;
+                        }
                     };
                     let skipped = self.at - *begin;
                     if skipped < bytes.len() as u64 {
@@ -112,20 +101,29 @@ impl Viewer {
                     *begin += bytes.len() as u64;
                     *piece += 1;
                 }
-                From::Flight(reader, resume) => match ready!(reader.poll(cx))? {
+                From::Flight(reader) => match ready!(reader.poll(cx))? {
                     Piece::Bytes(bytes) => return Poll::Ready(Ok(Some(bytes))),
+                    Piece::Whole(segment) => self.from = From::window(segment),
                     Piece::End => return Poll::Ready(Ok(None)),
-                    Piece::Gone => {
-                        let (resume, at) = (resume.clone(), self.at);
-                        self.from = From::Asking(async move { resume.ask(at).await }.boxed());
-                    }
+                    Piece::Gone => self.from = self.resume.clone().from(self.at),
                 },
                 From::Asking(answer) => {
-                    let response = ready!(answer.poll_unpin(cx))?;
-                    self.from = From::Own(Box::new(response));
+                    let source = ready!(answer.poll_unpin(cx))?;
+                    self.from = From::Own(Box::new(source));
                 }
-                From::Own(response) => return response.poll_chunk(cx),
+                From::Own(source) => return source.poll(cx),
             }
+        }
+    }
+}
+
+impl From {
+    fn window(segment: Arc<Segment>) -> Self {
+        let begin = segment.body.span().0;
+        Self::Window {
+            segment,
+            piece: 0,
+            begin,
         }
     }
 }
@@ -169,9 +167,17 @@ impl http_body::Body for Viewer {
 }
 
 impl Resume {
+    fn from(self: Arc<Self>, at: u64) -> From {
+        From::Asking(async move { self.ask(at).await }.boxed())
+    }
+
     /// The same resource from `at`; whatever is not surely the same is an error.
-    async fn ask(&self, at: u64) -> Result<net::Response, FetchError> {
-        let Self { upstream, body } = self;
+    async fn ask(&self, at: u64) -> Result<Source, FetchError> {
+        let Self {
+            proxy,
+            upstream,
+            body,
+        } = self;
         let changed = || FetchError::Protocol("the rest of the body cannot be had".into());
         let asked = Asked::From {
             first: at + body.skipped,
@@ -199,6 +205,13 @@ impl Resume {
                 // Nobody promised how much there is: this must be all of it.
                 (None, total) => total == Some(got.span.last + 1),
             };
-        if same { Ok(response) } else { Err(changed()) }
+        match same {
+            true => Ok(Source::new(
+                response,
+                &proxy.0.config,
+                proxy.0.metrics.clone(),
+            )),
+            false => Err(changed()),
+        }
     }
 }

@@ -1,18 +1,25 @@
 //! What recent segments hold in memory: those that are whole, in a window
-//! bounded in bytes, and those on their way, within a budget.
+//! bounded in bytes.
 
 use std::collections::VecDeque;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 
+use arc_swap::ArcSwapOption;
 use bytes::{Bytes, BytesMut};
 use moka::policy::EvictionPolicy;
 
 use super::fetch::Body;
-use super::head::Head;
 use super::links::Kind;
+use super::range::Asked;
 use crate::config;
 use crate::metrics::Metrics;
+
+/// Pieces smaller than this on average are put together when they are kept: a
+/// piece costs a turn whatever its size, and may hold a larger buffer alive.
+const SMALL: usize = 64 << 10;
+/// As large as this. What a viewer was handed stays in memory until it is sent,
+/// whatever becomes of the segment.
+const BLOCK: usize = 256 << 10;
 
 /// What stands for one resource: what is fetched with the same profile from
 /// the same URL is the same.
@@ -25,41 +32,45 @@ pub(super) struct Address {
     pub(super) url: String,
 }
 
-/// Whole segments, the one that was asked for longest ago going first.
+/// What of a resource: `None` is all of it.
+pub(super) type Part = (Address, Option<Asked>);
+
+/// Whole segments, and whole parts, the one that was asked for longest ago going
+/// first.
 #[derive(Clone, Debug)]
 pub(super) struct Window {
     /// `None` with `relay.window = 0`.
-    segments: Option<moka::sync::Cache<Address, Arc<Segment>>>,
+    segments: Option<moka::sync::Cache<Part, Arc<Segment>>>,
     /// `relay.window`.
     bytes: u64,
     metrics: Metrics,
 }
 
-/// A whole segment.
+/// A whole segment, or a whole part.
 #[derive(Debug)]
 pub(super) struct Segment {
-    pub(super) head: Head,
-    pub(super) pieces: Vec<Bytes>,
+    pub(super) body: Body,
+    /// `None` once the window has let go of it: whoever reads it then has to look
+    /// elsewhere, and holds nothing in memory by standing still.
+    pieces: ArcSwapOption<Vec<Bytes>>,
+    /// In bytes.
     pub(super) length: u64,
-    /// It came with a picture in front.
-    pub(super) is_cleaned: bool,
+}
+
+/// What a reader finds at a place in a segment.
+#[derive(Debug)]
+pub(super) enum There {
+    Piece(Bytes),
+    End,
+    Gone,
 }
 
 /// A place in the window for a segment that is on its way.
 #[derive(Debug)]
 pub(super) struct Kept {
     window: Window,
-    address: Address,
-    head: Head,
-    is_cleaned: bool,
-}
-
-/// `relay.in_flight`: bytes of all flights together.
-#[derive(Debug)]
-pub(super) struct Budget {
-    held: AtomicU64,
-    most: u64,
-    metrics: Metrics,
+    part: Part,
+    body: Body,
 }
 
 impl Window {
@@ -68,12 +79,14 @@ impl Window {
         let segments = (bytes > 0).then(|| {
             moka::sync::Cache::builder()
                 .max_capacity(bytes)
-                .weigher(|address: &Address, segment: &Arc<Segment>| {
-                    let about = address.stream.len() + address.url.len() + 256;
+                .weigher(|(address, _): &Part, segment: &Arc<Segment>| {
+                    let about = address.stream.len() + address.url.len() + 512;
                     u32::try_from(segment.length + about as u64).unwrap_or(u32::MAX)
                 })
                 .eviction_policy(EvictionPolicy::lru())
                 .time_to_idle(config.idle)
+                .time_to_live(config.keep)
+                .eviction_listener(|_, segment: Arc<Segment>, _| segment.pieces.store(None))
                 .build()
         });
         Self {
@@ -83,29 +96,28 @@ impl Window {
         }
     }
 
-    pub(super) fn get(&self, address: &Address) -> Option<Arc<Segment>> {
-        self.segments.as_ref()?.get(address)
+    pub(super) fn get(&self, part: &Part) -> Option<Arc<Segment>> {
+        self.segments.as_ref()?.get(part)
     }
 
-    /// These have left their playlist.
-    pub(super) fn forget<'a>(&self, addresses: impl Iterator<Item = &'a Address>) {
+    /// These have left their playlist. Parts of them go by their age.
+    pub(super) fn forget(&self, addresses: impl Iterator<Item = Address>) {
         if let Some(segments) = &self.segments {
-            addresses.for_each(|address| segments.invalidate(address));
+            addresses.for_each(|address| segments.invalidate(&(address, None)));
         }
     }
 
     /// Where a segment will be kept.
-    pub(super) fn place(&self, address: &Address, body: &Body) -> Option<Kept> {
+    pub(super) fn place(&self, part: &Part, body: &Body) -> Option<Kept> {
         self.segments.as_ref()?;
-        if body.length.is_some_and(|length| length > self.bytes) {
+        if body.span().1.is_some_and(|length| length > self.bytes) {
             self.metrics.limit("relay.window");
             return None;
         }
         Some(Kept {
             window: self.clone(),
-            address: address.clone(),
-            head: body.head.clone(),
-            is_cleaned: body.skipped > 0,
+            part: part.clone(),
+            body: body.clone(),
         })
     }
 
@@ -115,65 +127,50 @@ impl Window {
 }
 
 impl Kept {
-    /// A whole segment; `small` pieces are put together.
-    pub(super) fn put(&self, pieces: &VecDeque<Bytes>, length: u64, small: usize) {
+    /// All of it is there; `None` where it is not kept.
+    pub(super) fn put(&self, pieces: &VecDeque<Bytes>, length: u64) -> Option<Arc<Segment>> {
+        let segments = self.window.segments.as_ref()?;
         if length > self.window.bytes {
-            return self.window.metrics.limit("relay.window");
+            self.window.metrics.limit("relay.window");
+            return None;
         }
-        let few = usize::try_from(length).unwrap_or(usize::MAX) / small;
-        let pieces = if pieces.len() > few + 1 {
-            vec![together(pieces)]
-        } else {
-            pieces.iter().cloned().collect()
+        let few = usize::try_from(length).unwrap_or(usize::MAX) / SMALL;
+        let pieces = match pieces.len() > few + 1 {
+            true => blocks(pieces),
+            false => pieces.iter().cloned().collect(),
         };
         let segment = Arc::new(Segment {
-            head: self.head.clone(),
-            pieces,
+            body: self.body.clone(),
+            pieces: ArcSwapOption::from_pointee(pieces),
             length,
-            is_cleaned: self.is_cleaned,
         });
-        if let Some(segments) = &self.window.segments {
-            segments.insert(self.address.clone(), segment);
-            self.window.metrics.window(segments.weighted_size());
+        segments.insert(self.part.clone(), segment.clone());
+        // What has to go for it goes now: entries are large.
+        segments.run_pending_tasks();
+        self.window.metrics.window(segments.weighted_size());
+        Some(segment)
+    }
+}
+
+impl Segment {
+    pub(super) fn piece(&self, number: usize) -> There {
+        match &*self.pieces.load() {
+            None => There::Gone,
+            Some(pieces) => pieces.get(number).cloned().map_or(There::End, There::Piece),
         }
     }
 }
 
-fn together(pieces: &VecDeque<Bytes>) -> Bytes {
-    let length = pieces.iter().map(Bytes::len).sum();
-    let mut whole = BytesMut::with_capacity(length);
+/// The same bytes in few pieces.
+fn blocks(pieces: &VecDeque<Bytes>) -> Vec<Bytes> {
+    let mut blocks = Vec::new();
+    let mut block = BytesMut::new();
     for piece in pieces {
-        whole.extend_from_slice(piece);
-    }
-    whole.freeze()
-}
-
-impl Budget {
-    pub(super) fn new(config: &config::Relay, metrics: Metrics) -> Self {
-        Self {
-            held: AtomicU64::new(0),
-            most: config.in_flight.as_u64(),
-            metrics,
+        if !block.is_empty() && block.len() + piece.len() > BLOCK {
+            blocks.push(block.split().freeze());
         }
+        block.extend_from_slice(piece);
     }
-
-    pub(super) fn metrics(&self) -> &Metrics {
-        &self.metrics
-    }
-
-    pub(super) fn take(&self, bytes: u64) {
-        self.held.fetch_add(bytes, Relaxed);
-        self.metrics
-            .in_flight(i64::try_from(bytes).unwrap_or(i64::MAX));
-    }
-
-    pub(super) fn give_back(&self, bytes: u64) {
-        self.held.fetch_sub(bytes, Relaxed);
-        self.metrics
-            .in_flight(-i64::try_from(bytes).unwrap_or(i64::MAX));
-    }
-
-    pub(super) fn is_over(&self) -> bool {
-        self.held.load(Relaxed) > self.most
-    }
+    blocks.push(block.freeze());
+    blocks
 }

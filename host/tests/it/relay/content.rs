@@ -1,6 +1,7 @@
 //! What an origin sends is what its bytes say, not what it is called.
 
 use std::io::Write as _;
+use std::time::{Duration, Instant};
 
 use f1_streams::proxy::Kind;
 use flate2::Compression;
@@ -28,6 +29,15 @@ fn wide(text: &str) -> Vec<u8> {
 
 fn disguised() -> Vec<u8> {
     [PICTURE, &packets(100)].concat()
+}
+
+/// A title of one byte a letter, and a host that has the name of a box.
+fn latin() -> Vec<u8> {
+    let text = PLAYLIST.replace("#EXTINF:2,", "#EXTINF:2,caf\u{e9}");
+    let text = text.replace("http://cdn.test/", "http://freeview.test/mdat/");
+    text.chars()
+        .map(|letter| u8::try_from(letter).unwrap())
+        .collect()
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -75,9 +85,32 @@ async fn no_part_of_a_playlist_is_handed_out_as_media() {
     let house = House::empty("").await;
     let origin = Origin::new(|ask| match ask.path() {
         "/wide.ts" => honest(ask, &[], &wide(PLAYLIST)),
+        "/latin.ts" => honest(ask, &[], &latin()),
+        "/cyrillic.ts" => honest(
+            ask,
+            &[],
+            &wide(&PLAYLIST.replace("#EXTINF:2,", "#EXTINF:2,Гонка")),
+        ),
         _ => honest(ask, &[], PLAYLIST.as_bytes()),
     })
     .await;
+    // Wherever it begins: a letter may look like a packet, or a word like a box.
+    for (path, length) in [
+        ("/a.ts", PLAYLIST.len()),
+        ("/latin.ts", latin().len()),
+        ("/cyrillic.ts", 2 * PLAYLIST.len()),
+    ] {
+        let link = sealed(&house, Kind::Segment, &origin.url(path));
+        for first in 1..length {
+            let range = format!("bytes={first}-");
+            let part = ask(&house, &link, &[("Range", &range)]).await;
+            assert_eq!(
+                part.status(),
+                StatusCode::BAD_GATEWAY,
+                "{path} from {first}"
+            );
+        }
+    }
     for path in ["/a.ts", "/a.vtt", "/wide.ts"] {
         for range in ["bytes=0-40", "bytes=10-", "bytes=12-60", "bytes=-60"] {
             for kind in [Kind::Segment, Kind::Init, Kind::Fragment] {
@@ -97,12 +130,14 @@ async fn pages_and_messages_and_nothing_are_refused_with_a_reason() {
     let origin = Origin::new(|ask| match ask.path() {
         "/page" => ok(b"<!DOCTYPE html><html><body>Sorry"),
         "/json" => ok(b"{\"error\": \"gone\"}"),
+        "/message" => ok(b"Geo-blocked in your region"),
         _ => ok(b""),
     })
     .await;
     for (path, media, playlist) in [
         ("/page", "upstream_not_media", "a page"),
         ("/json", "upstream_not_media", "other text"),
+        ("/message", "upstream_not_media", "other text"),
         ("/nothing", "upstream_empty", "nothing"),
     ] {
         let link = sealed(&house, Kind::Segment, &origin.url(path));
@@ -157,6 +192,11 @@ async fn packets_are_served_without_the_picture_before_them() {
         assert_eq!(header(&answer, "etag"), None);
         assert_eq!(header(&answer, "last-modified"), None);
         assert!(body(answer).await == packets(100), "from {from}");
+        // Parts are of other bytes than these: none is promised.
+        let all = ask(&house, &link, &[("Range", "bytes=0-")]).await;
+        assert_eq!(all.status(), StatusCode::OK, "from {from}");
+        assert_eq!(header(&all, "accept-ranges"), None);
+        assert!(body(all).await == packets(100), "from {from}");
         assert_eq!(origin.asked(), 1);
     }
     assert!(house.metrics.encode().contains("disguised"));
@@ -199,10 +239,11 @@ async fn parts_are_of_the_bytes_as_they_came() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_key_has_sixteen_bytes() {
+async fn a_key_has_the_length_of_one() {
     let house = House::empty("").await;
     let origin = Origin::new(|ask| match ask.path() {
         "/good" => ok(b"0123456789abcdef"),
+        "/twice" => ok(b"0123456789abcdef0123456789abcdef"),
         "/long" => ok(b"0123456789abcdefg"),
         "/page" => ok(b"<html>log in"),
         _ => ok(PLAYLIST.as_bytes()),
@@ -215,6 +256,16 @@ async fn a_key_has_sixteen_bytes() {
         Some("application/octet-stream")
     );
     assert_eq!(body(good).await, b"0123456789abcdef");
+    let long = body(ask(&house, &link("/twice"), &[]).await).await;
+    assert_eq!(long.len(), 32, "of AES-256");
+    // It rotates behind its URL: it is fetched anew before long.
+    let cache = header(&ask(&house, &link("/good"), &[]).await, "cache-control").map(str::to_owned);
+    let cache = cache.unwrap_or_default();
+    let age = cache.strip_prefix("max-age=0, s-maxage=");
+    assert!(
+        age.is_some_and(|age| age.parse::<u32>().unwrap() <= 5),
+        "{cache}"
+    );
     for path in ["/long", "/page", "/playlist"] {
         let refused = refusal(ask(&house, &link(path), &[]).await).await;
         let expect = (StatusCode::BAD_GATEWAY, "upstream_not_a_key".into());
@@ -254,4 +305,25 @@ async fn only_headers_that_help_a_player_come_through() {
     )
     .await;
     assert_eq!(again.status(), StatusCode::NOT_MODIFIED);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_initialisation_section_is_not_kept_for_long() {
+    let house = House::edited(|config| config.relay.keep = Duration::from_secs(1)).await;
+    let init = |n: usize| [b"\0\0\0\x18ftypmp42", &n.to_be_bytes()[..]].concat();
+    let origin = Origin::new(move |ask| ok(&init(ask.number))).await;
+    let link = sealed(&house, Kind::Init, &origin.url("/init.mp4"));
+    let first = ask(&house, &link, &[]).await;
+    assert_eq!(header(&first, "cache-control"), Some("public, max-age=60"));
+    assert_eq!(body(first).await, init(0));
+    // Asking for it again and again keeps it no longer.
+    let began = Instant::now();
+    while body(ask(&house, &link, &[]).await).await == init(0) {
+        assert!(
+            began.elapsed() < Duration::from_secs(10),
+            "it stays for ever"
+        );
+        tokio::time::sleep(Duration::from_millis(100)).await;
+    }
+    assert_eq!(origin.asked(), 2);
 }

@@ -211,3 +211,56 @@ async fn nobody_may_keep_what_may_have_broken_off_unnoticed() {
         assert_eq!(origin.asked(), asked + times);
     }
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_length_beside_a_transfer_coding_makes_nothing_whole() {
+    let house = House::empty("").await;
+    let origin = Origin::new(|_| {
+        let fields = [
+            ("Transfer-Encoding", "identity"),
+            ("Content-Length", "188000"),
+        ];
+        vec![
+            Step::Send(head("200 OK", &fields)),
+            Step::Send(packets(500)),
+        ]
+    })
+    .await;
+    let link = segment(&house, &origin);
+    for times in 1..=2 {
+        let _ = ask(&house, &link, &[]).await.bytes().await;
+        assert_eq!(origin.asked(), times, "half a segment is not kept");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_upstream_that_says_when_to_come_back_is_not_asked_before() {
+    let house = House::empty("").await;
+    let origin = Origin::new(|ask| {
+        let status = match ask.path() {
+            "/busy.ts" => "503 Service Unavailable",
+            "/limit.ts" => "509 Bandwidth Limit Exceeded",
+            _ => "429 Too Many Requests",
+        };
+        whole(status, &[("Retry-After", "7")], b"later")
+    })
+    .await;
+    let mut asked = 0;
+    for (kind, path, status) in [
+        (Kind::Segment, "/busy.ts", 503),
+        (Kind::Segment, "/limit.ts", 503),
+        (Kind::Segment, "/many.ts", 429),
+        (Kind::Playlist, "/many.m3u8", 429),
+        (Kind::Key, "/many.key", 429),
+    ] {
+        asked += 1;
+        for _ in 0..3 {
+            let answer = ask(&house, &sealed(&house, kind, &origin.url(path)), &[]).await;
+            assert_eq!(answer.status(), status, "{path}");
+            let wait: u64 = header(&answer, "retry-after").unwrap().parse().unwrap();
+            assert!((5..=7).contains(&wait), "{path}: {wait}");
+            tokio::time::sleep(Duration::from_millis(600)).await;
+        }
+        assert_eq!(origin.asked(), asked, "{path}");
+    }
+}

@@ -311,3 +311,28 @@ async fn a_part_of_a_length_that_nobody_knows_has_the_bytes_that_are_there() {
     assert!(!much.status().is_server_error(), "{}", much.status());
     assert!(much.bytes().await.is_err());
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_part_is_one_fetch_for_all_who_ask_for_it() {
+    let house = House::empty("").await;
+    let whole = packets(100);
+    let sent = whole.clone();
+    let origin = Origin::new(move |ask| honest(ask, &[], &sent)).await;
+    let link = segment(&house, &origin);
+    for (range, last, asked) in [
+        ("bytes=188-939", 939, 1),
+        ("bytes=188-939", 939, 1),
+        // Of a file that grows, the end is another one each time.
+        ("bytes=188-", 18_799, 2),
+        ("bytes=188-", 18_799, 3),
+        ("bytes=188-99999", 18_799, 4),
+        ("bytes=188-99999", 18_799, 5),
+    ] {
+        let part = ask(&house, &link, &[("Range", range)]).await;
+        assert_eq!(part.status(), StatusCode::PARTIAL_CONTENT);
+        let says = format!("bytes 188-{last}/18800");
+        assert_eq!(header(&part, "content-range"), Some(&*says));
+        assert!(body(part).await == whole[188..=last], "{range}");
+        assert_eq!(origin.asked(), asked, "{range}");
+    }
+}

@@ -304,3 +304,71 @@ async fn one_who_falls_behind_is_cut_where_there_are_no_ranges() {
         "asked once more, and refused as it was all"
     );
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn one_who_stands_still_holds_nothing_in_memory() {
+    let house = House::edited(|config: &mut Config| {
+        config.relay.in_flight = bytesize_of("64MiB");
+        config.relay.window = bytesize_of("32MiB");
+    })
+    .await;
+    let whole = packets(130_000);
+    let sent = whole.clone();
+    let origin = Origin::new(move |ask| honest(ask, &[("ETag", "\"one\"")], &sent)).await;
+    let link = segment(&house, &origin);
+    let mut stands = ask(&house, &link, &[]).await;
+    let mut got = stands.chunk().await.unwrap().unwrap().to_vec();
+    assert!(body(ask(&house, &link, &[]).await).await == whole);
+    let metrics = house.metrics.encode();
+    assert!(metrics.contains("in_flight_bytes 0"), "{metrics}");
+    // From the window, as long as it is there.
+    let mut also = ask(&house, &link, &[]).await;
+    let mut more = also.chunk().await.unwrap().unwrap().to_vec();
+    let other = sealed(&house, Kind::Segment, &origin.url("/b.ts"));
+    assert!(body(ask(&house, &other, &[]).await).await == whole);
+    got.extend(body(stands).await);
+    more.extend(body(also).await);
+    assert!(got == whole && more == whole, "every byte, once");
+    let rest = origin
+        .asks()
+        .into_iter()
+        .filter_map(|ask| ask.range(whole.len()));
+    assert_eq!(
+        rest.filter(|(first, _)| *first > 0).count(),
+        2,
+        "each its own rest"
+    );
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn bodies_that_nobody_reads_make_room_for_others() {
+    let house = House::edited(|config: &mut Config| {
+        config.relay.in_flight = bytesize_of("32MiB");
+        config.relay.window = bytesize_of("0");
+    })
+    .await;
+    let whole = packets(130_000);
+    let sent = whole.clone();
+    let origin = Origin::new(move |ask| honest(ask, &[], &sent)).await;
+    let held = || {
+        let metrics = house.metrics.encode();
+        let line = metrics
+            .lines()
+            .find(|line| line.starts_with("f1_streams_in_flight_bytes"));
+        line.unwrap()
+            .rsplit_once(' ')
+            .unwrap()
+            .1
+            .parse::<u64>()
+            .unwrap()
+    };
+    let mut stand = Vec::new();
+    for name in ["/a.ts", "/b.ts", "/c.ts", "/d.ts"] {
+        let link = sealed(&house, Kind::Segment, &origin.url(name));
+        let mut stands = ask(&house, &link, &[]).await;
+        stands.chunk().await.unwrap();
+        stand.push(stands);
+        assert!(body(ask(&house, &link, &[]).await).await == whole);
+        assert!(held() < 40 << 20, "{name}: {}", held());
+    }
+}
