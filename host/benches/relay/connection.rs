@@ -9,10 +9,16 @@ use std::time::{Duration, Instant};
 use anyhow::{Context as _, Result, bail, ensure};
 use rustix::net::RecvFlags;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _, Interest};
-use tokio::net::TcpStream;
+use tokio::net::{TcpSocket, TcpStream};
 
 /// What is thrown away at once at most.
 const GULP: usize = 1 << 20;
+
+/// What a viewer's kernel holds for it. Left to itself it grows to many megabytes
+/// each, and hundreds of viewers of long segments take more memory than TCP may
+/// have (`tcp_mem`): then the kernel drops what arrives, and everybody waits for it
+/// to be sent again.
+const BUFFER: u32 = 256 << 10;
 
 thread_local! {
     /// Where it goes, had the kernel to write it anywhere.
@@ -42,7 +48,9 @@ enum Length {
 
 impl Connection {
     pub(crate) async fn open(address: SocketAddr) -> io::Result<Self> {
-        let stream = TcpStream::connect(address).await?;
+        let socket = TcpSocket::new_v4()?;
+        socket.set_recv_buffer_size(BUFFER)?;
+        let stream = socket.connect(address).await?;
         stream.set_nodelay(true)?;
         Ok(Self {
             stream,

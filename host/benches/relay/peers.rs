@@ -230,7 +230,8 @@ pub(crate) async fn start(
         let log = std::fs::File::create(dir.join("output"))?;
         command.current_dir(dir).stdin(Stdio::null());
         command.stdout(log.try_clone()?).stderr(log);
-        let process = command.kill_on_drop(true).spawn().context("starting it")?;
+        let process = command.process_group(0).kill_on_drop(true);
+        let process = process.spawn().context("starting it")?;
         server.tree = Tree(process.id().context("it ended")?);
         server.process = Some(process);
     } else {
@@ -324,6 +325,17 @@ impl Server {
             "it changes what it passes on"
         );
         Ok(())
+    }
+}
+
+impl Drop for Server {
+    /// With its workers, which would outlive it.
+    fn drop(&mut self) {
+        let id = self.process.as_ref().and_then(Child::id);
+        let group = id.and_then(|id| rustix::process::Pid::from_raw(i32::try_from(id).ok()?));
+        if let Some(group) = group {
+            let _ = rustix::process::kill_process_group(group, rustix::process::Signal::KILL);
+        }
     }
 }
 
