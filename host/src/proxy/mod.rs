@@ -16,13 +16,13 @@ mod links;
 mod playlist;
 mod range;
 mod relay;
+mod renditions;
 mod source;
 mod text;
 mod together;
 mod viewer;
 mod window;
 
-use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -38,6 +38,7 @@ pub use links::{KeyError, Kind, Link, LinkError, Links, Route};
 use self::directives::Directives;
 use self::fetch::Bodies;
 use self::playlist::Seen;
+use self::renditions::Renditions;
 use self::text::Texts;
 use crate::answer::Failure;
 use crate::catalog::{Catalog, Entry};
@@ -45,7 +46,7 @@ use crate::clock::Clock;
 use crate::config;
 use crate::metrics::Metrics;
 use crate::net::{Egress, Profile};
-use crate::playlist::{Limits, Variables};
+use crate::playlist::Limits;
 
 /// Streams whose renditions are remembered; the others learn them again.
 const MAX_STREAMS: u64 = 4096;
@@ -75,17 +76,6 @@ struct Inner {
     seen: moka::sync::Cache<text::Name, Seen>,
     bodies: Bodies,
     texts: Texts,
-}
-
-/// What a stream's multivariant playlist named.
-#[derive(Debug)]
-struct Renditions {
-    /// The stream's URL then: when it has changed, these are old.
-    learned_from: Url,
-    /// Rendition key → upstream URL.
-    urls: HashMap<String, Url>,
-    /// What it defined.
-    variables: Variables,
 }
 
 /// Where one request goes.

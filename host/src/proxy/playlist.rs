@@ -5,7 +5,7 @@
 //! stream's current URL where it is not known or no longer answers: a player
 //! never notices that a URL changed.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::HashSet;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -16,9 +16,10 @@ use url::Url;
 
 use super::linker::{Found, StreamLinker};
 use super::links::Kind;
+use super::renditions::Renditions;
 use super::text::{self, Decoded, Name, Text};
 use super::window::Address;
-use super::{Directives, Proxy, Renditions, Upstream, fetch};
+use super::{Directives, Proxy, Upstream, fetch};
 use crate::answer::Failure;
 use crate::catalog::Entry;
 use crate::playlist::{
@@ -137,7 +138,7 @@ async fn make_rendition(
     let current = known
         .as_ref()
         .is_some_and(|known| known.learned_from == entry.stream.url);
-    let known = known.and_then(|known| known.urls.get(rendition).cloned());
+    let known = known.and_then(|known| known.url(rendition).cloned());
     let (url, just_learned) = match known {
         Some(url) if current => (url, false),
         // The stream's URL has changed since; what was known may still work
@@ -249,13 +250,11 @@ pub(super) async fn json(
 /// Finds a rendition in the stream's multivariant playlist as it is now.
 pub(super) async fn learn(proxy: &Proxy, entry: &Entry, rendition: &str) -> Result<Url, Failure> {
     let (offered, variables) = offered(proxy, entry).await?;
-    let urls: HashMap<_, _> = offered
+    let named = offered
         .into_iter()
-        .map(|named| (named.key.as_str().to_owned(), named.url))
-        .collect();
-    let found = urls.get(rendition).cloned();
-    remember(proxy, entry, urls, variables);
-    found.ok_or_else(|| {
+        .map(|named| (named.key.as_str().to_owned(), named.url));
+    let known = remember(proxy, entry, named.collect(), variables);
+    known.url(rendition).cloned().ok_or_else(|| {
         Failure::new(
             StatusCode::NOT_FOUND,
             "rendition_gone",
@@ -281,15 +280,20 @@ async fn offered(proxy: &Proxy, entry: &Entry) -> Result<(Vec<Named>, Variables)
     }))
 }
 
-fn remember(proxy: &Proxy, entry: &Entry, urls: HashMap<String, Url>, variables: Variables) {
-    if !urls.is_empty() {
-        let known = Renditions {
-            learned_from: entry.stream.url.clone(),
-            urls,
-            variables,
-        };
-        proxy.0.renditions.insert(entry.id.clone(), Arc::new(known));
+fn remember(
+    proxy: &Proxy,
+    entry: &Entry,
+    named: Vec<(String, Url)>,
+    variables: Variables,
+) -> Arc<Renditions> {
+    let any = !named.is_empty();
+    let learned_from = entry.stream.url.clone();
+    let known = Arc::new(Renditions::new(learned_from, named, variables));
+    if any {
+        let kept = &proxy.0.renditions;
+        kept.insert(entry.id.clone(), known.clone());
     }
+    known
 }
 
 /// A URL that has expired or moved answers so.

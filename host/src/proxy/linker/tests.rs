@@ -1,0 +1,155 @@
+//! Every link opens to what stood in its place, and leads where that is served.
+
+use std::collections::HashMap;
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
+
+use jiff::Timestamp;
+
+use super::*;
+use crate::playlist::{Context, Limits, Rewritten, decompress, rewrite};
+
+const NOW: Timestamp = Timestamp::UNIX_EPOCH;
+const BASE: &str = "http://up.test/live/pl.m3u8?tok=T1";
+
+/// They live an hour.
+fn links() -> Links {
+    let dir = tempfile::tempdir().expect("a directory");
+    let hour = Duration::from_secs(3600);
+    Links::open(&dir.path().join("links.key"), hour, hour).expect("a key")
+}
+
+fn linker(links: &Links) -> StreamLinker<'_> {
+    StreamLinker {
+        links,
+        prefix: "/pre",
+        stream: "site.stream",
+        expires: links.expiry(NOW),
+        own: false,
+        known: None,
+        found: Found::default(),
+    }
+}
+
+fn known(named: Vec<(String, Url)>) -> Option<Arc<Renditions>> {
+    let from = Url::parse(BASE).expect("a URL");
+    let known = Renditions::new(from, named, Variables::default());
+    Some(Arc::new(known))
+}
+
+fn rewritten(body: &[u8], linker: &mut dyn Linker) -> Rewritten {
+    let context = Context {
+        base: &Url::parse(BASE).expect("a URL"),
+        parent: &Variables::default(),
+        limits: Limits {
+            lines: 100_000,
+            line: 64 << 10,
+            output: 32 << 20,
+            variables: 4 << 10,
+        },
+        directives: true,
+    };
+    rewrite(body, &context, linker)
+}
+
+/// Keeps what each link was made for.
+struct Noted<'a> {
+    linker: StreamLinker<'a>,
+    made: Vec<(String, String)>,
+}
+
+impl Linker for Noted<'_> {
+    fn link(&mut self, child: &Child<'_>) -> Option<String> {
+        let link = self.linker.link(child)?;
+        self.made.push((link.clone(), child.url.to_string()));
+        Some(link)
+    }
+}
+
+fn playlists(directory: &Path, found: &mut Vec<PathBuf>) {
+    for entry in fs::read_dir(directory).into_iter().flatten().flatten() {
+        match entry.path() {
+            path if path.is_dir() => playlists(&path, found),
+            path if path.extension().is_some_and(|ext| ext == "m3u8") => found.push(path),
+            _ => {}
+        }
+    }
+}
+
+/// Every link that a text holds, as a player takes it from there.
+fn links_in(text: &str) -> impl Iterator<Item = &str> {
+    let starts = text.match_indices("/pre/").map(|(at, _)| at);
+    starts.map(|at| {
+        let end = text[at..].find(['"', '\n', '\r', ',']);
+        &text[at..end.map_or(text.len(), |end| at + end)]
+    })
+}
+
+#[test]
+#[allow(clippy::print_stdout, reason = "how many were opened is the result")]
+fn every_link_in_a_rewritten_playlist_opens_to_what_stood_there() {
+    let links = links();
+    let here = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let mut paths = Vec::new();
+    playlists(&here.join("tests/playlists"), &mut paths);
+    let own = paths.len();
+    assert!(own >= 60, "{own}");
+    // Of other people's, where they are present.
+    playlists(&here.join("../../shared/corpus"), &mut paths);
+    let mut opened = 0;
+    for path in &paths {
+        let body = fs::read(path).expect("a playlist");
+        let body = decompress(&body, None, 1 << 20).expect("a playlist");
+        let mut noted = Noted {
+            linker: StreamLinker {
+                own: true,
+                ..linker(&links)
+            },
+            made: Vec::new(),
+        };
+        let text = rewritten(&body, &mut noted).body;
+        let text = String::from_utf8(text).expect("UTF-8");
+        let handed_out: Vec<_> = links_in(&text).collect();
+        let path = path.display();
+        let made: Vec<_> = noted.made.iter().map(|(link, _)| link.as_str()).collect();
+        assert_eq!(handed_out, made, "{path}");
+        let found: HashMap<_, _> = noted.linker.found.renditions.into_iter().collect();
+        for (link, url) in &noted.made {
+            let (address, token) = link.split_once("?url=").expect("a link");
+            let mut parts = address.strip_prefix("/pre/").expect("a prefix").split('/');
+            let route = match parts.next() {
+                Some("proxy") => super::super::Route::Proxy,
+                _ => super::super::Route::Relay,
+            };
+            let link = links.open_link(route, parts.next(), token, NOW);
+            match link.unwrap_or_else(|error| panic!("{path}: {address}: {error}")) {
+                Link::Rendition { rendition, .. } => {
+                    assert_eq!(found[&rendition].as_str(), url, "{path}");
+                }
+                Link::Resource { url: to, .. } => assert_eq!(to, *url, "{path}"),
+            }
+            opened += 1;
+        }
+    }
+    let others = paths.len() - own;
+    println!("{own} playlists of our own, {others} others: {opened} links opened");
+}
+
+#[test]
+fn as_many_reports_as_renditions_take_linear_time() {
+    let links = links();
+    let alike = Url::parse("http://up.test/live/a").expect("a URL");
+    let time = |count: usize| {
+        let start = Instant::now();
+        let named = (0..count).map(|key| (key.to_string(), alike.clone()));
+        let mut linker = linker(&links);
+        linker.known = known(named.collect());
+        let body = "#EXT-X-RENDITION-REPORT:URI=\"b\"\n".repeat(count);
+        rewritten(body.as_bytes(), &mut linker);
+        start.elapsed()
+    };
+    let (few, many) = (time(4_000), time(16_000));
+    // Four times as much; sixteen times, if each looked through all.
+    assert!(many < few * 8 + Duration::from_secs(1), "{few:?}, {many:?}");
+}
