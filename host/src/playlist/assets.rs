@@ -22,8 +22,7 @@ pub fn asset_list(
         match event {
             Event::Text(span) if walk.is_at(&["ASSETS", "[]", "URI"]) => {
                 let uri = string(&text[span.clone()]).unwrap_or_default();
-                let url = writer.resolve(ChildKind::AssetPlaylist, &uri);
-                let link = url.and_then(|url| writer.link(ChildKind::AssetPlaylist, &url));
+                let link = writer.link_to(ChildKind::AssetPlaylist, &uri)?;
                 writer.replace(&span, &quote(link.as_deref().unwrap_or(UNUSABLE)))?;
             }
             Event::Text(span) | Event::Key(span) => writer.keep(&span)?,

@@ -1,7 +1,8 @@
 //! JSON that belongs to a playlist, read as a text: what has to be replaced is,
 //! and every other byte stays.
 //!
-//! Bounds: depth, and what is written (`Limits::output`). One pass.
+//! Bounds: depth, and what is written, also links alone with the URLs behind them
+//! (`Limits::output`). One pass.
 
 use std::borrow::Cow;
 use std::ops::Range;
@@ -79,6 +80,8 @@ pub(super) struct Writer<'a> {
     done: usize,
     out: String,
     links: usize,
+    /// Bytes of links and of the URLs behind them, which not every link holds.
+    linked: usize,
     pub(super) problems: Problems,
 }
 
@@ -208,6 +211,7 @@ impl<'a> Writer<'a> {
             done: 0,
             out: String::with_capacity(text.len() * 2),
             links: 0,
+            linked: 0,
             problems: Problems::default(),
         }
     }
@@ -220,7 +224,7 @@ impl<'a> Writer<'a> {
         self.fits(self.out.len())
     }
 
-    pub(super) fn fits(&self, length: usize) -> Result<(), BadJson> {
+    fn fits(&self, length: usize) -> Result<(), BadJson> {
         match length as u64 > self.limits.output {
             true => Err(BadJson::TooLarge),
             false => Ok(()),
@@ -258,7 +262,21 @@ impl<'a> Writer<'a> {
         None
     }
 
-    pub(super) fn link(&mut self, kind: ChildKind, url: &Url) -> Option<String> {
+    /// A link to what a URI means, if there is one.
+    pub(super) fn link_to(
+        &mut self,
+        kind: ChildKind,
+        uri: &str,
+    ) -> Result<Option<String>, BadJson> {
+        match self.resolve(kind, uri) {
+            Some(url) => self.link(kind, &url),
+            None => Ok(None),
+        }
+    }
+
+    pub(super) fn link(&mut self, kind: ChildKind, url: &Url) -> Result<Option<String>, BadJson> {
+        self.linked += url.as_str().len();
+        self.fits(self.linked)?;
         let link = self.linker.link(&Child {
             kind,
             url,
@@ -270,11 +288,15 @@ impl<'a> Writer<'a> {
             mapped: false,
         });
         let link = link.filter(|link| fits(link));
-        match link {
-            Some(_) => self.links += 1,
+        match &link {
+            Some(link) => {
+                self.links += 1;
+                self.linked += link.len();
+                self.fits(self.linked)?;
+            }
             None => self.problems.add(Problem::Refused),
         }
-        link
+        Ok(link)
     }
 
     pub(super) fn finish(mut self) -> Result<RewrittenJson, BadJson> {

@@ -6,12 +6,12 @@
 //! the links of its single playlists. That needs their stable ids; a clone that
 //! can't be told so is left out.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashSet};
 
 use serde::{Deserialize, Serialize};
 use url::{Url, form_urlencoded};
 
-use super::child::{ChildKind, Linker};
+use super::child::{ChildKind, Linker, MediaKind};
 use super::json::{BadJson, Event, RewrittenJson, Walk, Writer, object, quote, string};
 use super::multivariant::Named;
 use super::problem::{Limits, Problem};
@@ -97,8 +97,7 @@ pub fn steering(
             }
             Event::Text(span) if walk.is_at(&["RELOAD-URI"]) => {
                 let uri = string(&text[span.clone()]).unwrap_or_default();
-                let url = writer.resolve(ChildKind::Steering, &uri);
-                let link = url.and_then(|url| writer.link(ChildKind::Steering, &url));
+                let link = writer.link_to(ChildKind::Steering, &uri)?;
                 // Without one, a player asks again where it asked before.
                 let link = link.map_or_else(|| "null".to_owned(), |link| quote(&link));
                 writer.replace(&span, &link)?;
@@ -114,29 +113,22 @@ fn clones(text: &str, offered: &[Named], writer: &mut Writer<'_>) -> Result<Stri
     let listed: Vec<serde_json::Value> = serde_json::from_str(text).unwrap_or_default();
     let mut pathways: BTreeMap<String, Vec<Member>> = BTreeMap::new();
     let mut told = Vec::new();
-    let mut length = 0;
     for (i, clone) in listed.into_iter().enumerate() {
-        let clone = serde_json::from_value(clone)
-            .ok()
-            .filter(|_| i < MOST_CLONES);
-        let made = clone.and_then(|clone: Wanted| {
-            let base = match pathways.get(&clone.base) {
-                Some(cloned) => cloned.clone(),
-                None => members(&clone.base, offered)?,
-            };
-            let (links, members) = made(&clone.replacement, &base, writer)?;
-            Some((clone, links, members))
-        });
+        let wanted = serde_json::from_value::<Wanted>(clone).ok();
+        let made = match wanted.filter(|_| i < MOST_CLONES) {
+            Some(clone) => {
+                let base = pathways
+                    .entry(clone.base.clone())
+                    .or_insert_with(|| members(&clone.base, offered));
+                let made = made(&clone.replacement, base, writer)?;
+                made.map(|(links, members)| (clone, links, members))
+            }
+            None => None,
+        };
         let Some((clone, replacement, members)) = made else {
             writer.problems.add(Problem::LostClone);
             continue;
         };
-        let links = replacement
-            .variants
-            .values()
-            .chain(replacement.renditions.values());
-        length += links.map(String::len).sum::<usize>();
-        writer.fits(length)?;
         pathways.insert(clone.id.clone(), members);
         told.push(Told {
             base: writer.clean(&clone.base).unwrap_or(clone.base),
@@ -148,15 +140,14 @@ fn clones(text: &str, offered: &[Named], writer: &mut Writer<'_>) -> Result<Stri
 }
 
 /// The playlists of a pathway: its variants, and the renditions that these use.
-/// `None` if there is none, or one that has no stable id.
-fn members(pathway: &str, offered: &[Named]) -> Option<Vec<Member>> {
-    let on_it = |named: &&Named| named.pathway == pathway;
-    let variants = offered.iter().filter(on_it);
-    let groups: Vec<_> = variants.clone().flat_map(|named| &named.groups).collect();
+/// None if one has no stable id.
+fn members(pathway: &str, offered: &[Named]) -> Vec<Member> {
+    let variants = offered.iter().filter(|named| named.pathway == pathway);
+    let groups = variants.clone().flat_map(|named| &named.groups);
+    let groups: HashSet<(MediaKind, &str)> =
+        groups.map(|(kind, name)| (*kind, name.as_str())).collect();
     let used = |named: &&Named| match (named.kind, &named.group) {
-        (ChildKind::Rendition(kind), Some(group)) => groups
-            .iter()
-            .any(|(other, name)| *other == kind && name == group),
+        (ChildKind::Rendition(kind), Some(group)) => groups.contains(&(kind, group.as_str())),
         _ => false,
     };
     let variants = variants.filter(|named| match named.kind {
@@ -176,43 +167,46 @@ fn members(pathway: &str, offered: &[Named]) -> Option<Vec<Member>> {
         })
         .collect();
     all.filter(|all| all.iter().any(|member| member.kind == ChildKind::Variant))
+        .unwrap_or_default()
 }
 
-/// A clone's links, and its playlists for clones of it.
+/// A clone's links, and its playlists for clones of it; `None` if one of them
+/// can't be told.
 fn made(
     replacement: &Replacement,
     base: &[Member],
     writer: &mut Writer<'_>,
-) -> Option<(Links, Vec<Member>)> {
+) -> Result<Option<(Links, Vec<Member>)>, BadJson> {
     let mut links = Links::default();
-    let mut members = Vec::with_capacity(base.len());
+    let mut members = Vec::new();
     for member in base {
         let (given, put) = match member.kind {
             ChildKind::Rendition(_) => (&replacement.renditions, &mut links.renditions),
             _ => (&replacement.variants, &mut links.variants),
         };
-        let mut url = match (given.get(&member.stable_id), &replacement.host) {
-            (Some(uri), _) => writer.resolve(member.kind, uri)?,
-            (None, Some(host)) => on_host(&member.url, host)?,
-            (None, None) => member.url.clone(),
+        let url = match (given.get(&member.stable_id), &replacement.host) {
+            (Some(uri), _) => writer.resolve(member.kind, uri),
+            (None, Some(host)) => on_host(&member.url, host),
+            (None, None) => Some(member.url.clone()),
         };
-        for (name, value) in &replacement.params {
-            set_param(&mut url, name, value);
-        }
-        let link = writer.link(member.kind, &url)?;
+        let Some(mut url) = url else {
+            return Ok(None);
+        };
+        set_params(&mut url, &replacement.params);
+        let Some(link) = writer.link(member.kind, &url)? else {
+            return Ok(None);
+        };
         // One id for two playlists can't be told.
-        if put
-            .insert(member.stable_id.clone(), link.clone())
-            .is_some_and(|other| other != link)
-        {
-            return None;
+        let other = put.insert(member.stable_id.clone(), link.clone());
+        if other.is_some_and(|other| other != link) {
+            return Ok(None);
         }
         members.push(Member {
             url,
             ..member.clone()
         });
     }
-    Some((links, members))
+    Ok(Some((links, members)).filter(|_| !base.is_empty()))
 }
 
 /// The same URL on another host, which may have a port.
@@ -231,24 +225,22 @@ fn on_host(url: &Url, host: &str) -> Option<Url> {
     Some(url)
 }
 
-fn set_param(url: &mut Url, name: &str, value: &str) {
+/// Each parameter stands once in the query then, at its end.
+fn set_params(url: &mut Url, params: &BTreeMap<String, String>) {
+    if params.is_empty() {
+        return;
+    }
     let is_other = |pair: &&str| {
         let mut parsed = form_urlencoded::parse(pair.as_bytes());
-        !pair.is_empty() && parsed.next().is_none_or(|(other, _)| other != name)
+        let name = parsed.next().map(|(name, _)| name);
+        !pair.is_empty() && name.is_none_or(|name| !params.contains_key(&*name))
     };
-    let kept: Vec<_> = url
-        .query()
-        .unwrap_or_default()
-        .split('&')
-        .filter(is_other)
-        .collect();
-    let set = form_urlencoded::Serializer::new(String::new())
-        .append_pair(name, value)
+    let query = url.query().unwrap_or_default();
+    let kept = query.split('&').filter(is_other);
+    let kept: String = kept.flat_map(|pair| [pair, "&"]).collect();
+    let end = kept.len();
+    let query = form_urlencoded::Serializer::for_suffix(kept, end)
+        .extend_pairs(params)
         .finish();
-    let query = kept
-        .into_iter()
-        .chain([&*set])
-        .collect::<Vec<_>>()
-        .join("&");
     url.set_query(Some(&query));
 }

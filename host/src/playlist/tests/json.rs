@@ -1,5 +1,7 @@
 //! Asset lists and steering manifests.
 
+use std::time::{Duration, Instant};
+
 use super::*;
 
 const LIST: &str = "http://ads.test/lists/1.json?a=1";
@@ -95,18 +97,25 @@ const OFFERED: &str = "\
 //b.test/lo
 ";
 
-fn steered(body: &str) -> Result<RewrittenJson, BadJson> {
+fn offered(body: &str) -> Vec<Named> {
     let base = Url::parse(BASE).unwrap();
     let none = Variables::default();
-    let offered = multivariant(OFFERED.as_bytes(), &context(&base, &none)).unwrap();
+    let mut context = context(&base, &none);
+    context.limits.lines = 100_000;
+    multivariant(body.as_bytes(), &context).unwrap().playlists
+}
+
+fn steered(body: &str) -> Result<RewrittenJson, BadJson> {
+    steered_through(&offered(OFFERED), body, &mut linked)
+}
+
+fn steered_through(
+    offered: &[Named],
+    body: &str,
+    linker: &mut dyn Linker,
+) -> Result<RewrittenJson, BadJson> {
     let server = Url::parse("https://steer.test/x/m.json").unwrap();
-    steering(
-        body.as_bytes(),
-        &server,
-        &offered.playlists,
-        &LIMITS,
-        &mut linked,
-    )
+    steering(body.as_bytes(), &server, offered, &LIMITS, linker)
 }
 
 #[track_caller]
@@ -192,6 +201,62 @@ fn a_clone_that_cannot_be_told_is_left_out() {
     assert_eq!((many.as_array().map(Vec::len), lost), (Some(16), 5));
     let nothing = steered("{\"PATHWAY-CLONES\":\"http://o.test/\"}").unwrap();
     assert_eq!(nothing.body, b"{\"PATHWAY-CLONES\":[]}");
+}
+
+/// Clones of the pathway `.`, each with so many parameters.
+fn cloned(clones: usize, params: usize) -> String {
+    let params: Vec<_> = (0..params).map(|n| format!("\"p{n}\":\"{n}\"")).collect();
+    let clone = format!(
+        "{{\"BASE-ID\":\".\",\"ID\":\"C\",\"URI-REPLACEMENT\":{{\"HOST\":\"c.test\",\"PARAMS\":{{{}}}}}}}",
+        params.join(",")
+    );
+    format!("{{\"PATHWAY-CLONES\":[{}]}}", vec![clone; clones].join(","))
+}
+
+/// So many variants, with a rendition each.
+fn many(count: usize) -> Vec<Named> {
+    let lines = (0..count).map(|n| {
+        format!(
+            "#EXT-X-MEDIA:TYPE=AUDIO,GROUP-ID=\"g{n}\",STABLE-RENDITION-ID=\"{n}\",URI=\"a{n}\"\n\
+             #EXT-X-STREAM-INF:BANDWIDTH=1,STABLE-VARIANT-ID=\"{n}\",AUDIO=\"g{n}\"\nv{n}\n"
+        )
+    });
+    offered(&lines.collect::<String>())
+}
+
+#[track_caller]
+fn takes_linear_time(few: usize, work: impl Fn(usize) -> Duration) {
+    let (four_times, few) = (work(4 * few), work(few));
+    // Sixteen times as long, if everything were compared with everything.
+    let most = few * 8 + Duration::from_secs(1);
+    assert!(four_times < most, "{few:?}, {four_times:?}");
+}
+
+#[test]
+fn clones_take_linear_time() {
+    let time = |offered: &[Named], body: &str| {
+        let start = Instant::now();
+        let linked = steered_through(offered, body, &mut linked).unwrap();
+        let took = start.elapsed();
+        assert!(linked.links > 0);
+        took
+    };
+    takes_linear_time(2_000, |params| time(&many(1), &cloned(1, params)));
+    takes_linear_time(4_000, |playlists| time(&many(playlists), &cloned(4, 0)));
+}
+
+#[test]
+fn what_clones_are_made_of_is_bounded() {
+    // Twenty thousand parameters for each of two thousand playlists, whatever of
+    // them shows in the links.
+    let (offered, body) = (many(1_000), cloned(1, 20_000));
+    let mut links = 0;
+    let refused = steered_through(&offered, &body, &mut |_: &Child<'_>| {
+        links += 1;
+        Some("-".to_owned())
+    });
+    assert_eq!(refused.unwrap_err(), BadJson::TooLarge);
+    assert!(links < 100, "{links}");
 }
 
 #[test]
