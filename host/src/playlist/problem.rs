@@ -8,9 +8,9 @@ pub struct Limits {
     /// Bytes of one line, variables filled in. A longer one is dropped, and a
     /// URI on it made unusable.
     pub line: u64,
-    /// Bytes written; what follows is cut off. A long base URL makes every
-    /// link long, whatever the playlist's own size. Filling in variables may
-    /// make half of it, then they count as undefined.
+    /// Bytes written, and bytes of all URLs named; what follows is cut off. A long
+    /// base URL makes every link long, whatever the playlist's own size. Filling
+    /// in variables may make half of it, then they count as undefined.
     pub output: u64,
     /// Bytes of variables, names and values, that go down to the playlists below:
     /// they travel in every link to one.

@@ -71,6 +71,7 @@ pub fn rewrite(body: &[u8], context: &Context<'_>, linker: &mut dyn Linker) -> R
         range: None,
         out: Vec::with_capacity(text.len() * 2),
         links: 0,
+        named: 0,
         problems: Problems::default(),
         facts: Facts::default(),
         latin1: false,
@@ -84,7 +85,7 @@ pub fn rewrite(body: &[u8], context: &Context<'_>, linker: &mut dyn Linker) -> R
             rewriter.problems.add(Problem::Truncated);
             break;
         }
-        if rewriter.out.len() as u64 > context.limits.output {
+        if rewriter.out.len().max(rewriter.named) as u64 > context.limits.output {
             rewriter.problems.add(Problem::Overflow);
             break;
         }
@@ -129,6 +130,8 @@ struct Rewriter<'a> {
     range: Option<ByteRange>,
     out: Vec<u8>,
     links: usize,
+    /// Bytes of the URLs behind them, which not every link holds.
+    named: usize,
     problems: Problems,
     facts: Facts,
     /// Whether the line is not UTF-8.
@@ -274,6 +277,7 @@ impl Rewriter<'_> {
                 return Stands::Nothing;
             }
         };
+        self.named += url.as_str().len();
         let child = Child {
             kind,
             url: &url,

@@ -365,14 +365,23 @@ fn variables_can_not_be_used_to_grow() {
 }
 
 #[test]
-fn long_links_can_not_be_used_to_grow() {
+fn long_urls_can_not_be_used_to_grow() {
     let base = Url::parse(&format!("http://up.test/{}/pl.m3u8", "x".repeat(8000))).unwrap();
     let none = Variables::default();
     let context = context(&base, &none);
-    let body = "a\n".repeat(LIMITS.lines);
-    let rewritten = rewrite(body.as_bytes(), &context, &mut |c: &Child<'_>| {
-        Some(c.url.to_string())
-    });
-    assert_eq!(rewritten.problems.count(Problem::Overflow), 1);
-    assert!(rewritten.body.len() < LIMITS.output as usize + 20_000);
+    let most = LIMITS.output as usize / 8000;
+    // Links that hold their URLs, and such that stand for a rendition.
+    for short in [false, true] {
+        let body = "#EXT-X-MEDIA:URI=\"a\"\n".repeat(LIMITS.lines);
+        let mut children = 0;
+        let rewritten = rewrite(body.as_bytes(), &context, &mut |c: &Child<'_>| {
+            children += 1;
+            Some(if short { "-" } else { c.url.as_str() }.to_owned())
+        });
+        assert_eq!(rewritten.problems.count(Problem::Overflow), 1);
+        assert!(rewritten.body.len() < LIMITS.output as usize + 20_000);
+        assert!(children <= most, "{children}");
+        let offered = multivariant(body.as_bytes(), &context).unwrap();
+        assert!(offered.playlists.len() <= most);
+    }
 }
