@@ -6,16 +6,15 @@ use std::time::Duration;
 
 use super::protection::Protection;
 use super::tokenise::{Attributes, Tag};
+use super::wraps::Wrap;
 
 /// As far as the playlist has been read.
 #[derive(Debug, Clone, Copy, Default)]
 pub(super) struct Facts {
-    /// Whether the last key is one: what follows is encrypted.
-    pub(super) encrypted: bool,
-    /// Whether there is an initialisation section for what follows.
-    pub(super) mapped: bool,
-    /// Whether its segments are pictures.
-    pub(super) pictures: bool,
+    /// What the next segment is wrapped in.
+    pub(super) wrap: Wrap,
+    /// Its number.
+    pub(super) next: u64,
     /// The worst of its keys.
     pub(super) protection: Protection,
     /// The longest segment, rounded.
@@ -36,15 +35,20 @@ impl Facts {
         match tag.name {
             b"EXT-X-KEY" => {
                 let protection = Protection::of(tag);
-                self.encrypted = protection != Protection::None;
+                self.wrap.encrypted = protection != Protection::None;
                 self.protection = self.protection.max(protection);
             }
             b"EXT-X-SESSION-KEY" => {
                 self.protection = self.protection.max(Protection::of(tag));
             }
-            b"EXT-X-MAP" => self.mapped = true,
+            b"EXT-X-MAP" => self.wrap.mapped = true,
             // The "Image Media Playlist Specification", version 0.4.
-            b"EXT-X-IMAGES-ONLY" => self.pictures = true,
+            b"EXT-X-IMAGES-ONLY" => self.wrap.pictures = true,
+            b"EXT-X-MEDIA-SEQUENCE" => self.next = parse(tag.value).unwrap_or_default(),
+            b"EXT-X-SKIP" => {
+                let skipped = tag.attributes().number("SKIPPED-SEGMENTS");
+                self.next = self.next.saturating_add(skipped.unwrap_or_default());
+            }
             b"EXT-X-TARGETDURATION" => self.target = seconds(tag.value),
             b"EXT-X-PART-INF" => {
                 let target = tag.attributes().get("PART-TARGET");

@@ -32,6 +32,7 @@ mod steering;
 mod tests;
 mod tokenise;
 mod variables;
+mod wraps;
 
 pub use assets::asset_list;
 pub use child::{ByteRange, Child, ChildKind, HintKind, Linker, MediaKind};
@@ -43,8 +44,9 @@ pub use multivariant::{Multivariant, Named, Variant, multivariant};
 pub use problem::{Limits, Problem, Problems};
 pub use protection::Protection;
 pub use rendition::{BadRenditionKey, RenditionKey};
-pub use rewrite::{Rewritten, UNUSABLE, rewrite};
+pub use rewrite::{Rewritten, UNUSABLE, rewrite, rewrite_update};
 pub use scan::{Context, Kind};
 pub use steering::steering;
 pub use tokenise::{Attribute, Attributes, Line, Tag, Token, lines};
 pub use variables::Variables;
+pub use wraps::Wraps;

@@ -21,6 +21,7 @@ use super::scan::{Context, Kind, budget, scan};
 use super::scrub::{HostName, scrub};
 use super::tokenise::{Line, Token, lines};
 use super::variables::{Budget, Variables};
+use super::wraps::Wraps;
 
 /// Stands where no link can: a URI that is valid, names nobody and holds nothing.
 pub const UNUSABLE: &str = "data:,";
@@ -50,10 +51,25 @@ pub struct Rewritten {
     /// Whether its server holds reloads that ask for what is not there yet;
     /// also where that is not handed on.
     pub can_block: bool,
+    /// Whether it leaves out what was there before.
+    pub is_update: bool,
+    /// What its segments are wrapped in, also those that it leaves out.
+    pub wraps: Wraps,
 }
 
 /// Puts a link from `linker` in the place of every URI.
 pub fn rewrite(body: &[u8], context: &Context<'_>, linker: &mut dyn Linker) -> Rewritten {
+    rewrite_update(body, context, &Wraps::default(), linker)
+}
+
+/// The same of a text that may leave out what was there before, which `before`
+/// has from an earlier one: a segment must be the same in both.
+pub fn rewrite_update(
+    body: &[u8],
+    context: &Context<'_>,
+    before: &Wraps,
+    linker: &mut dyn Linker,
+) -> Rewritten {
     let text = normalise(body);
     let (kind, defined) = scan(&text, context);
     let (travelling, heavy) = defined.within(context.limits.variables);
@@ -74,6 +90,9 @@ pub fn rewrite(body: &[u8], context: &Context<'_>, linker: &mut dyn Linker) -> R
         named: 0,
         problems: Problems::default(),
         facts: Facts::default(),
+        before,
+        is_update: false,
+        wraps: Wraps::default(),
         latin1: false,
     };
     let utf8 = std::str::from_utf8(&text).is_ok();
@@ -97,6 +116,8 @@ pub fn rewrite(body: &[u8], context: &Context<'_>, linker: &mut dyn Linker) -> R
         links,
         problems,
         facts,
+        is_update,
+        wraps,
         ..
     } = rewriter;
     Rewritten {
@@ -110,6 +131,8 @@ pub fn rewrite(body: &[u8], context: &Context<'_>, linker: &mut dyn Linker) -> R
         part_target: facts.part_target,
         ended: facts.ended || kind == Kind::Multivariant,
         can_block: facts.can_block,
+        is_update,
+        wraps,
     }
 }
 
@@ -134,6 +157,9 @@ struct Rewriter<'a> {
     named: usize,
     problems: Problems,
     facts: Facts,
+    before: &'a Wraps,
+    is_update: bool,
+    wraps: Wraps,
     /// Whether the line is not UTF-8.
     latin1: bool,
 }
@@ -227,14 +253,25 @@ impl Rewriter<'_> {
             Kind::Multivariant => ChildKind::Variant,
             Kind::Media => self.segment(),
         };
-        self.pending.take().unwrap_or_else(|| {
+        let kind = self.pending.take().unwrap_or_else(|| {
             self.pending_tag.clear();
             by_playlist
-        })
+        });
+        if matches!(kind, ChildKind::Segment | ChildKind::Picture) {
+            self.wraps.note(self.facts.next, self.facts.wrap);
+            self.facts.next = self.facts.next.saturating_add(1);
+        }
+        kind
+    }
+
+    /// What was skipped is as it was.
+    fn skip(&mut self) {
+        self.is_update = true;
+        (self.wraps, self.facts.wrap) = self.before.before(self.facts.next);
     }
 
     fn segment(&self) -> ChildKind {
-        match self.facts.pictures {
+        match self.facts.wrap.pictures {
             true => ChildKind::Picture,
             false => ChildKind::Segment,
         }
@@ -285,8 +322,8 @@ impl Rewriter<'_> {
             range,
             tag,
             variables: self.travelling,
-            encrypted: self.facts.encrypted,
-            mapped: self.facts.mapped,
+            encrypted: self.facts.wrap.encrypted,
+            mapped: self.facts.wrap.mapped,
         };
         match self.linker.link(&child) {
             Some(link) if fits(&link) => {

@@ -53,11 +53,6 @@ impl Directives {
         self.has("_HLS_msn")
     }
 
-    /// Whether the answer may leave out what was there before.
-    pub(super) fn are_partial(&self) -> bool {
-        self.has("_HLS_skip")
-    }
-
     /// Merged into the query of `url`, whose other bytes stay: it may be signed.
     pub(super) fn on(&self, url: &Url) -> Url {
         let mut url = url.clone();

@@ -23,7 +23,7 @@ use super::{Directives, Proxy, Upstream, fetch};
 use crate::answer::Failure;
 use crate::catalog::Entry;
 use crate::playlist::{
-    self, Context, DecodeError, Named, Problem, Problems, Protection, Rewritten, Variables,
+    self, Context, DecodeError, Named, Problem, Problems, Protection, Rewritten, Variables, Wraps,
 };
 
 const CONTENT: HeaderValue = HeaderValue::from_static("application/vnd.apple.mpegurl");
@@ -46,7 +46,7 @@ pub(super) struct Rules {
     own: bool,
     /// What players ask of it reaches its server.
     directives: bool,
-    /// Under which name what it lists is remembered.
+    /// Under which name what it says is remembered.
     name: Option<Name>,
 }
 
@@ -57,6 +57,8 @@ pub(super) struct Seen {
     /// The segments that it listed then, and the time before.
     listed: Arc<HashSet<Address>>,
     before: Arc<HashSet<Address>>,
+    /// What its segments are wrapped in, which a delta update does not say again.
+    wraps: Wraps,
 }
 
 impl Rules {
@@ -96,7 +98,7 @@ async fn make_master(
         parent: Variables::default(),
         own: true,
         directives: true,
-        name: Some(seen).filter(|_| !directives.are_partial()),
+        name: Some(seen),
     };
     let (text, found) = rewritten(proxy, &upstream, &body, &base, rules)?;
     remember(proxy, entry, found.renditions, found.variables);
@@ -175,7 +177,7 @@ async fn make_rendition(
         parent,
         own: false,
         directives: true,
-        name: Some(seen).filter(|_| !directives.are_partial()),
+        name: Some(seen),
     };
     Ok(rewritten(proxy, &upstream, &body, &base, rules)?.0)
 }
@@ -198,7 +200,7 @@ pub(super) async fn resource(
                 parent,
                 own: false,
                 directives: true,
-                name: Some(seen).filter(|_| !directives.are_partial()),
+                name: Some(seen),
             };
             Ok(rewritten(&this, &upstream, &body, &base, rules)?.0)
         }
@@ -414,7 +416,10 @@ fn rewritten(
         limits: proxy.playlist_limits(),
         directives: rules.directives,
     };
-    let written = playlist::rewrite(body, &context, &mut linker);
+    let seen = rules.name.as_ref();
+    let seen = seen.and_then(|name| proxy.0.seen.get(name));
+    let seen = seen.unwrap_or_default();
+    let written = playlist::rewrite_update(body, &context, &seen.wraps, &mut linker);
     count(proxy, &upstream.stream, &written.problems);
     if written.protection == Protection::Drm {
         return Err(protected());
@@ -428,7 +433,8 @@ fn rewritten(
         ));
     }
     if let Some(name) = rules.name {
-        see(proxy, name, &written, &linker.found.segments);
+        let seen = see(proxy, seen, &written, &linker.found.segments);
+        proxy.0.seen.insert(name, seen);
     }
     let fresh = fresh(&written);
     let text = Text::new(CONTENT, Bytes::from(written.body), fresh);
@@ -447,13 +453,15 @@ fn fresh(written: &Rewritten) -> Duration {
 
 /// Segments that left the playlist leave the window, one playlist later: a
 /// player may be a moment behind.
-fn see(proxy: &Proxy, name: Name, written: &Rewritten, segments: &[Address]) {
-    let old = proxy.0.seen.get(&name).unwrap_or_default();
+fn see(proxy: &Proxy, old: Seen, written: &Rewritten, segments: &[Address]) -> Seen {
     let mut new = Seen {
         target: written.target,
+        wraps: written.wraps.clone(),
         ..Seen::default()
     };
-    if !written.ended && proxy.0.bodies.window.is_open() {
+    if written.is_update {
+        (new.listed, new.before) = (old.listed, old.before);
+    } else if !written.ended && proxy.0.bodies.window.is_open() {
         let listed: HashSet<Address> = segments.iter().cloned().collect();
         if listed == *old.listed {
             (new.listed, new.before) = (old.listed, old.before);
@@ -467,7 +475,7 @@ fn see(proxy: &Proxy, name: Name, written: &Rewritten, segments: &[Address]) {
             (new.listed, new.before) = (Arc::new(listed), old.listed);
         }
     }
-    proxy.0.seen.insert(name, new);
+    new
 }
 
 fn count(proxy: &Proxy, stream: &str, problems: &Problems) {

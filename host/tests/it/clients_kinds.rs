@@ -101,6 +101,21 @@ async fn the_edge_of_low_latency_is_handed_out_whole() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_delta_update_names_what_the_whole_playlist_named() {
+    let house = house_of(&["ll"]).await;
+    let (_, path) = rendition(&house, "ll").await;
+    let whole = house.text(&path).await;
+    let update = house.text(&format!("{path}&_HLS_skip=YES")).await;
+    assert!(whole.contains("#EXT-X-MAP:"), "{whole}");
+    assert!(update.contains("#EXT-X-SKIP:"), "{update}");
+    assert!(!update.contains("#EXT-X-MAP:"), "{update}");
+    let (whole, update) = (uri_lines(&whole), uri_lines(&update));
+    let new = update.iter().filter(|link| !whole.contains(link)).count();
+    // A segment may have come since.
+    assert!(update.len() > 3 && new <= 1, "{update:?}\nof {whole:?}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn variables_reach_every_address() {
     let house = house_of(&["variables?token=open"]).await;
     let (_, path) = rendition(&house, "variables").await;
@@ -144,6 +159,7 @@ async fn breaks_play_from_a_playlist_and_from_a_list() {
     let (_, path) = rendition(&house, "interstitials").await;
     let playlist = house.text(&path).await;
     let single = attributes(&playlist, "#EXT-X-DATERANGE", "X-ASSET-URI");
+    assert!(single[0].starts_with("/proxy/playlist.m3u8?url="));
     plays(&house, &single[0]).await;
     let list = attributes(&playlist, "#EXT-X-DATERANGE", "X-ASSET-LIST");
     let list = document(&house, &list[0]).await;

@@ -44,6 +44,8 @@ impl Rewriter<'_> {
             self.describe_next(ChildKind::Variant, &value);
         } else if tag.is("EXT-X-BYTERANGE") {
             self.range = ByteRange::parse(&value);
+        } else if tag.is("EXT-X-SKIP") {
+            self.skip();
         }
         let start = self.out.len();
         self.keep(&line.text[..tag.value_at]);

@@ -44,6 +44,61 @@ fn a_segment_is_wrapped_in_what_stands_above_it() {
 }
 
 #[test]
+fn what_a_delta_update_leaves_out_is_known_from_before() {
+    let base = Url::parse(BASE).unwrap();
+    let none = Variables::default();
+    let context = context(&base, &none);
+    let seen = |body: &str, before: &Wraps| {
+        let mut seen = Vec::new();
+        let text = rewrite_update(body.as_bytes(), &context, before, &mut |child: &Child<
+            '_,
+        >| {
+            let url = child.url.path().trim_start_matches("/a/b/").to_owned();
+            if !matches!(child.kind, ChildKind::Key | ChildKind::Init) {
+                seen.push((url, child.encrypted, child.mapped, child.kind));
+            }
+            Some("x".to_owned())
+        });
+        (text, seen)
+    };
+    let segment = |n: u64| match n {
+        2 => "#EXT-X-KEY:METHOD=AES-128,URI=\"k\"\n#EXTINF:1,\n2\n".to_owned(),
+        5 => "#EXT-X-KEY:METHOD=NONE\n#EXTINF:1,\n5\n".to_owned(),
+        n => format!("#EXTINF:1,\n{n}\n"),
+    };
+    let list = |numbers: std::ops::Range<u64>| numbers.map(segment).collect::<String>();
+    let head = "#EXTM3U\n#EXT-X-MEDIA-SEQUENCE:1\n#EXT-X-IMAGES-ONLY\n";
+    let part = "#EXT-X-PART:URI=\"9.0\"\n";
+    let full = format!("{head}#EXT-X-MAP:URI=\"i\"\n{}{part}", list(1..9));
+    let (text, all) = seen(&full, &Wraps::default());
+    assert!(!text.is_update);
+    assert_eq!(all.len(), 9);
+
+    // Behind what is skipped stands what stood there before, and a text's own tags
+    // count from where they are.
+    let mut before = text.wraps;
+    for skipped in [1, 2, 3, 4, 6] {
+        let delta = format!(
+            "#EXTM3U\n#EXT-X-MEDIA-SEQUENCE:1\n#EXT-X-SKIP:SKIPPED-SEGMENTS={skipped}\n{}{part}",
+            list(skipped + 1..9)
+        );
+        let (text, some) = seen(&delta, &before);
+        assert!(text.is_update);
+        assert_eq!(some, all[skipped as usize..], "{skipped} skipped");
+        // Of an update, as much is known.
+        assert_eq!(text.wraps, before, "{skipped} skipped");
+        before = text.wraps;
+    }
+    let (_, alone) = seen("#EXT-X-SKIP:SKIPPED-SEGMENTS=1\n1\n", &Wraps::default());
+    assert!(!alone[0].1 && !alone[0].2);
+    let (text, _) = seen(
+        &(1..=500).map(|n| segment(n % 6)).collect::<String>(),
+        &before,
+    );
+    assert!(text.wraps.before(u64::MAX).0.len() <= 64);
+}
+
+#[test]
 fn a_key_that_is_too_long_still_encrypts() {
     let long = "x".repeat(LIMITS.line as usize);
     let seen = wrapped(&format!(

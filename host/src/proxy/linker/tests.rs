@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 use jiff::Timestamp;
 
 use super::*;
-use crate::playlist::{Context, Limits, Rewritten, decompress, rewrite};
+use crate::playlist::{Context, Limits, Rewritten, Wraps, decompress, rewrite_update};
 
 const NOW: Timestamp = Timestamp::UNIX_EPOCH;
 const BASE: &str = "http://up.test/live/pl.m3u8?tok=T1";
@@ -39,6 +39,10 @@ fn known(named: Vec<(String, Url)>) -> Option<Arc<Renditions>> {
 }
 
 fn rewritten(body: &[u8], linker: &mut dyn Linker) -> Rewritten {
+    rewritten_after(&Wraps::default(), body, linker)
+}
+
+fn rewritten_after(before: &Wraps, body: &[u8], linker: &mut dyn Linker) -> Rewritten {
     let context = Context {
         base: &Url::parse(BASE).expect("a URL"),
         parent: &Variables::default(),
@@ -50,7 +54,7 @@ fn rewritten(body: &[u8], linker: &mut dyn Linker) -> Rewritten {
         },
         directives: true,
     };
-    rewrite(body, &context, linker)
+    rewrite_update(body, &context, before, linker)
 }
 
 /// Keeps what each link was made for.
@@ -152,4 +156,32 @@ fn as_many_reports_as_renditions_take_linear_time() {
     let (few, many) = (time(4_000), time(16_000));
     // Four times as much; sixteen times, if each looked through all.
     assert!(many < few * 8 + Duration::from_secs(1), "{few:?}, {many:?}");
+}
+
+#[test]
+fn a_delta_update_has_the_links_of_the_whole() {
+    let links = links();
+    for wrap in [
+        "",
+        "#EXT-X-MAP:URI=\"i.mp4\"\n",
+        "#EXT-X-KEY:METHOD=AES-128,URI=\"k\"\n",
+        "#EXT-X-KEY:METHOD=AES-128,URI=\"k\"\n#EXT-X-MAP:URI=\"i.mp4\"\n",
+    ] {
+        let head = "#EXTM3U\n#EXT-X-MEDIA-SEQUENCE:266\n";
+        let rest = "#EXTINF:4,\nfs269\n#EXT-X-PART:DURATION=0.3,URI=\"fs270.0\"\n";
+        let full = format!("{head}{wrap}#EXTINF:4,\nfs268\n{rest}");
+        let delta = format!("{head}#EXT-X-SKIP:SKIPPED-SEGMENTS=1\n{rest}");
+        let made = |before: &Wraps, body: &str| {
+            let mut noted = Noted {
+                linker: linker(&links),
+                made: Vec::new(),
+            };
+            let text = rewritten_after(before, body.as_bytes(), &mut noted);
+            (noted.made, text.wraps)
+        };
+        let (whole, wraps) = made(&Wraps::default(), &full);
+        let (update, _) = made(&wraps, &delta);
+        assert_eq!(update.len(), 2);
+        assert!(whole.ends_with(&update), "{wrap}");
+    }
 }
