@@ -76,7 +76,7 @@ fuzz_target!(|data: &[u8]| {
     let offered = offered.map(|offered| offered.playlists).unwrap_or_default();
     for json in [
         asset_list(&body, &base, &LIMITS, &mut link),
-        steering(&body, &base, &offered, &LIMITS, &mut link),
+        steering(&body, &base, &offered, &parent, &LIMITS, &mut link),
     ]
     .into_iter()
     .flatten()

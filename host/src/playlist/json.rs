@@ -74,6 +74,8 @@ pub(super) struct Writer<'a> {
     base: &'a Url,
     limits: &'a Limits,
     linker: &'a mut dyn Linker,
+    /// What playlists that it names may import.
+    pub(super) variables: Variables,
     host: HostName,
     text: &'a str,
     /// What has been written already.
@@ -206,6 +208,7 @@ impl<'a> Writer<'a> {
             base,
             limits,
             linker,
+            variables: Variables::default(),
             host: HostName::of(base),
             text,
             done: 0,
@@ -283,7 +286,7 @@ impl<'a> Writer<'a> {
             rendition: None,
             range: None,
             tag: b"",
-            variables: &Variables::default(),
+            variables: &self.variables,
             encrypted: false,
             mapped: false,
         });

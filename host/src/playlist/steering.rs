@@ -15,6 +15,7 @@ use super::child::{ChildKind, Linker, MediaKind};
 use super::json::{BadJson, Event, RewrittenJson, Walk, Writer, object, quote, string};
 use super::multivariant::Named;
 use super::problem::{Limits, Problem};
+use super::variables::Variables;
 
 /// Pathways made from others. There are as many as CDNs.
 const MOST_CLONES: usize = 16;
@@ -74,7 +75,7 @@ struct Member {
 }
 
 /// Puts links in the place of all URIs. `offered` is what the multivariant playlist
-/// names that this document steers through.
+/// names that this document steers through, and `variables` what it defines.
 ///
 /// Some players take no relative URI for a clone's playlist: links should be whole
 /// URLs here.
@@ -82,12 +83,14 @@ pub fn steering(
     body: &[u8],
     base: &Url,
     offered: &[Named],
+    variables: &Variables,
     limits: &Limits,
     linker: &mut dyn Linker,
 ) -> Result<RewrittenJson, BadJson> {
     let text = object(body)?;
     let mut walk = Walk::of(&text);
     let mut writer = Writer::new(&text, base, limits, linker);
+    (writer.variables, _) = variables.within(limits.variables);
     while let Some(event) = walk.next()? {
         match event {
             Event::Key(_) if walk.is_at(&["PATHWAY-CLONES"]) => {

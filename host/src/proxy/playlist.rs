@@ -229,13 +229,15 @@ pub(super) async fn json(
     base: &Url,
 ) -> Result<Text, Failure> {
     let limits = proxy.playlist_limits();
-    let offered = match (kind, proxy.0.catalog.resolve(&upstream.stream)) {
-        (Kind::Steering, Some(entry)) => offered(proxy, &entry).await?.0,
-        _ => Vec::new(),
+    let (offered, variables) = match (kind, proxy.0.catalog.resolve(&upstream.stream)) {
+        (Kind::Steering, Some(entry)) => offered(proxy, &entry).await?,
+        _ => Default::default(),
     };
     let mut linker = linker(proxy, &upstream.stream, false);
     let written = match kind {
-        Kind::Steering => playlist::steering(body, base, &offered, &limits, &mut linker),
+        Kind::Steering => {
+            playlist::steering(body, base, &offered, &variables, &limits, &mut linker)
+        }
         _ => playlist::asset_list(body, base, &limits, &mut linker),
     };
     let written = written.map_err(|error| {

@@ -115,7 +115,17 @@ fn steered_through(
     linker: &mut dyn Linker,
 ) -> Result<RewrittenJson, BadJson> {
     let server = Url::parse("https://steer.test/x/m.json").unwrap();
-    steering(body.as_bytes(), &server, offered, &LIMITS, linker)
+    let mut variables = Variables::default();
+    variables.insert("auth", "x");
+    variables.insert("heavy", &"x".repeat(LIMITS.variables as usize));
+    steering(
+        body.as_bytes(),
+        &server,
+        offered,
+        &variables,
+        &LIMITS,
+        linker,
+    )
 }
 
 #[track_caller]
@@ -175,6 +185,22 @@ fn a_clone_is_told_by_its_links() {
         }},
     ]);
     assert_eq!(clones, expect);
+}
+
+#[test]
+fn the_playlists_of_a_clone_may_import_what_their_base_may() {
+    let mut seen = Vec::new();
+    steered_through(
+        &offered(OFFERED),
+        "{\"PATHWAY-CLONES\":[{\"BASE-ID\":\"A\",\"ID\":\"C\",\"URI-REPLACEMENT\":{\"HOST\":\"c.test\"}}]}",
+        &mut |child: &Child<'_>| {
+            let get = |name| child.variables.get(name).map(str::to_owned);
+            seen.push((get("auth"), get("heavy")));
+            Some("x".to_owned())
+        },
+    )
+    .unwrap();
+    assert_eq!(seen, vec![(Some("x".to_owned()), None); 3]);
 }
 
 #[test]

@@ -243,7 +243,7 @@ proptest! {
         let body = format!("{{\"ASSETS\":{body},\"RELOAD-URI\":{body},\"PATHWAY-CLONES\":{body}}}");
         for rewritten in [
             asset_list(body.as_bytes(), &base, &LIMITS, &mut link).unwrap(),
-            steering(body.as_bytes(), &base, &[], &LIMITS, &mut link).unwrap(),
+            steering(body.as_bytes(), &base, &[], &Variables::default(), &LIMITS, &mut link).unwrap(),
         ] {
             let read: serde_json::Value = serde_json::from_slice(&rewritten.body).unwrap();
             for out in [read.to_string(), String::from_utf8(rewritten.body).unwrap()] {
