@@ -42,6 +42,7 @@ impl Protection {
         let known = [
             &b"AES-128"[..],
             b"AES-256",
+            b"AES-256-CTR",
             b"AES-256-GCM",
             b"SAMPLE-AES",
             b"SAMPLE-AES-CTR",

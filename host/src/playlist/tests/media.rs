@@ -143,6 +143,8 @@ fn protection_by_key() {
         ("METHOD=NONE", None),
         ("METHOD=AES-128,URI=\"k\"", ClearKey),
         ("METHOD=AES-128,URI=\"k\",KEYFORMAT=\"identity\"", ClearKey),
+        ("METHOD=AES-256,URI=\"k\"", ClearKey),
+        ("METHOD=AES-256-CTR,URI=\"k\"", ClearKey),
         ("METHOD=SAMPLE-AES,URI=\"k\"", ClearKey),
         ("METHOD=SAMPLE-AES,URI=\"skd://k\"", Drm),
         (
