@@ -25,7 +25,7 @@ pub struct Multivariant {
     pub playlists: Vec<Named>,
     /// The worst of its keys.
     pub protection: Protection,
-    /// What its children may import.
+    /// What its children may import: as much as travels in links to them.
     pub variables: Variables,
 }
 
@@ -97,7 +97,7 @@ pub fn multivariant(body: &[u8], context: &Context<'_>) -> Option<Multivariant> 
         variants,
         playlists,
         protection: rewritten.protection,
-        variables: rewritten.variables,
+        variables: rewritten.variables.within(context.limits.variables).0,
     })
 }
 

@@ -210,4 +210,8 @@ fn variables_travel_as_far_as_they_fit() {
     assert!(*length > heavy.len(), "here, it is filled in all the same");
     assert_eq!(rewritten.problems.count(Problem::HeavyVariables), 1);
     assert!(rewritten.variables.get("b").is_some());
+    // Who only looks through it finds what the links hold.
+    let offered = multivariant(body.as_bytes(), &context(&base, &none)).unwrap();
+    let [a, b] = ["a", "b"].map(|name| offered.variables.get(name));
+    assert_eq!((a, b), (Some("1"), None));
 }
