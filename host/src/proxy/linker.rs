@@ -24,6 +24,8 @@ pub(super) struct StreamLinker<'a> {
     pub(super) own: bool,
     /// What the stream's renditions are now, for reports that name them.
     pub(super) known: Option<Arc<Renditions>>,
+    /// Where the playlist was asked for, and where it came from.
+    pub(super) moved: Option<(&'a Url, &'a Url)>,
     pub(super) found: Found,
 }
 
@@ -38,12 +40,18 @@ pub(super) struct Found {
 }
 
 impl StreamLinker<'_> {
-    /// The link of the rendition that a report names.
+    /// The link of the rendition that a report names. Behind a redirect, reports
+    /// lie beside where it led, and renditions beside where it began.
     fn rendition(&self, url: &Url) -> Option<Link> {
         let known = self.known.as_ref()?;
+        let unmoved = || {
+            let (asked, found) = self.moved?;
+            let url = asked.join(&found.make_relative(url)?).ok()?;
+            known.key(&url)
+        };
         Some(Link::Rendition {
             stream: self.stream.to_owned(),
-            rendition: known.key(url)?.to_owned(),
+            rendition: known.key(url).or_else(unmoved)?.to_owned(),
             variables: known.variables.clone(),
         })
     }

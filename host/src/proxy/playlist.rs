@@ -400,6 +400,7 @@ fn linker<'a>(proxy: &'a Proxy, stream: &'a str, own: bool) -> StreamLinker<'a> 
         expires: proxy.0.links.expiry(proxy.0.clock.now()),
         own,
         known: proxy.0.renditions.get(stream),
+        moved: None,
         found: Found::default(),
     }
 }
@@ -412,6 +413,7 @@ fn rewritten(
     rules: Rules,
 ) -> Result<(Text, Found), Failure> {
     let mut linker = linker(proxy, &upstream.stream, rules.own);
+    linker.moved = Some((&upstream.url, base));
     let context = Context {
         base,
         parent: &rules.parent,

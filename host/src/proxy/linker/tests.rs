@@ -28,6 +28,7 @@ fn linker(links: &Links) -> StreamLinker<'_> {
         expires: links.expiry(NOW),
         own: false,
         known: None,
+        moved: None,
         found: Found::default(),
     }
 }
@@ -156,6 +157,47 @@ fn as_many_reports_as_renditions_take_linear_time() {
     let (few, many) = (time(4_000), time(16_000));
     // Four times as much; sixteen times, if each looked through all.
     assert!(many < few * 8 + Duration::from_secs(1), "{few:?}, {many:?}");
+}
+
+#[test]
+fn behind_a_redirect_reports_name_what_lies_beside_it() {
+    let url = |text: &str| Url::parse(text).expect("a URL");
+    let (links, base) = (links(), url(BASE));
+    let asked = url("https://cdn.test/f1/high/pl.m3u8?tok=T1");
+    for (asked, low, report, found) in [
+        (
+            &asked,
+            "https://cdn.test/f1/low/pl.m3u8?tok=T1",
+            "../low/pl.m3u8",
+            true,
+        ),
+        (
+            &asked,
+            "https://cdn.test/f1/high/low.m3u8",
+            "low.m3u8?tok=T2",
+            true,
+        ),
+        (&asked, "https://cdn.test/live/low.m3u8", "low.m3u8", false),
+        (
+            &asked,
+            "https://cdn.test/f1/high/low.m3u8",
+            "//other.test/live/low.m3u8",
+            false,
+        ),
+        (&base, "http://up.test/live/low.m3u8", "low.m3u8", true),
+    ] {
+        let mut noted = Noted {
+            linker: StreamLinker {
+                known: known(vec![("low".to_owned(), url(low))]),
+                moved: Some((asked, &base)),
+                ..linker(&links)
+            },
+            made: Vec::new(),
+        };
+        let body = format!("#EXT-X-RENDITION-REPORT:URI=\"{report}\"\n");
+        rewritten(body.as_bytes(), &mut noted);
+        assert_eq!(noted.made.len(), usize::from(found), "{low}, {report}");
+    }
 }
 
 #[test]

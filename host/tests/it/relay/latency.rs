@@ -166,6 +166,22 @@ async fn a_report_names_the_rendition_as_its_playlist_was_handed_out() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_report_behind_a_redirect_names_the_rendition() {
+    let house = House::empty("").await;
+    let origin = Origin::new(|ask| match ask.path() {
+        "/master.m3u8" => playlist(MULTIVARIANT),
+        "/high.m3u8" => whole("302 Found", &[("Location", "/edge/7/high.m3u8")], b""),
+        _ => playlist(&live(10)),
+    })
+    .await;
+    let stream = stream_of(&house, &origin.url("/master.m3u8")).await;
+    let links = uri_lines(&house.text(stream["play_url"].as_str().unwrap()).await);
+    let text = house.text(&links[1]).await;
+    let report = format!("#EXT-X-RENDITION-REPORT:URI=\"{}\"", links[0]);
+    assert!(text.contains(&report), "{text}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_hostile_target_duration_ends_nothing() {
     let house = House::empty("").await;
     let origin = Origin::new(|_| {
