@@ -8,6 +8,7 @@
 
 mod tags;
 
+use std::borrow::Cow;
 use std::time::Duration;
 
 use super::child::{ByteRange, Child, ChildKind, Linker};
@@ -226,18 +227,25 @@ impl Rewriter<'_> {
         let tag = std::mem::take(&mut self.pending_tag);
         let range = self.range.take();
         let rendition = self.name(kind, &tag);
-        let stands = match self.so_far.fill(uri, &mut self.budget) {
-            Ok(uri) => self.stands_for(kind, &uri, &tag, range, rendition.as_ref()),
+        let filled = self.so_far.fill(uri, &mut self.budget);
+        let stands = match &filled {
+            // It was something before it was filled in.
+            Ok(uri) if uri.trim_ascii().is_empty() => {
+                self.problems.add(Problem::Unresolvable);
+                Stands::Nothing
+            }
+            Ok(uri) => self.stands_for(kind, uri, &tag, range, rendition.as_ref()),
             Err(_) => {
                 self.problems.add(Problem::UndefinedVariable);
                 Stands::Nothing
             }
         };
         self.pending_tag = tag;
-        match stands {
-            Stands::Link(link) => self.out.extend_from_slice(link.as_bytes()),
-            Stands::Itself => self.put(line.text),
-            Stands::Nothing => return self.unusable_line(kind, line.ending),
+        match (stands, filled) {
+            (Stands::Link(link), _) => self.out.extend_from_slice(link.as_bytes()),
+            (Stands::Itself, Ok(Cow::Owned(uri))) => self.put(&uri),
+            (Stands::Itself, _) => self.put(line.text),
+            (Stands::Nothing, _) => return self.unusable_line(kind, line.ending),
         }
         self.out.extend_from_slice(line.ending);
     }

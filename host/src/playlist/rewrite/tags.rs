@@ -99,17 +99,17 @@ impl Rewriter<'_> {
                 .has_range()
                 .then(|| ByteRange::of(&tag.attributes()))
                 .flatten();
-            let stands = if filled {
-                self.stands_for(kind, attribute.value, value, range, rendition.as_ref())
-            } else {
-                match self.so_far.fill(attribute.value, &mut self.budget) {
-                    Ok(uri) => self.stands_for(kind, &uri, value, range, rendition.as_ref()),
-                    Err(_) => Stands::Nothing,
-                }
+            let uri = match filled {
+                true => Ok(Cow::Borrowed(attribute.value)),
+                false => self.so_far.fill(attribute.value, &mut self.budget),
+            };
+            let stands = match &uri {
+                Ok(uri) => self.stands_for(kind, uri, value, range, rendition.as_ref()),
+                Err(_) => Stands::Nothing,
             };
             match stands {
                 Stands::Link(link) => self.out.extend_from_slice(link.as_bytes()),
-                Stands::Itself => self.put(attribute.value),
+                Stands::Itself => self.put(&uri.unwrap_or_default()),
                 Stands::Nothing if kind.is_optional() => return false,
                 Stands::Nothing => self.out.extend_from_slice(UNUSABLE.as_bytes()),
             }

@@ -260,6 +260,42 @@ fn variables_are_filled_in_from_top_to_bottom() {
 }
 
 #[test]
+fn what_stays_as_it_is_has_its_variables_filled_in() {
+    let define = |value: &str| format!("#EXT-X-DEFINE:NAME=\"v\",VALUE=\"{value}\"\n");
+    let (data, empty) = ("data:video/mp2t;base64,R0A=", "");
+    for (value, line, expect) in [
+        (
+            data,
+            "#EXTINF:1,\n {$v}\n",
+            "#EXTINF:1,\ndata:video/mp2t;base64,R0A=\n",
+        ),
+        (
+            data,
+            "#EXT-X-MAP:URI=\"{$v}\"\n",
+            "#EXT-X-MAP:URI=\"data:video/mp2t;base64,R0A=\"\n",
+        ),
+        (
+            data,
+            "#EXT-X-MAP:URI=\"{$v}\",X=\"{$none}\"\n",
+            "#EXT-X-MAP:URI=\"data:video/mp2t;base64,R0A=\",X=\"{$none}\"\n",
+        ),
+        (
+            empty,
+            "#EXT-X-MAP:URI=\"{$v}\",X=\"{$none}\"\n",
+            "#EXT-X-MAP:URI=\"\",X=\"{$none}\"\n",
+        ),
+        // A line that would be gone is a segment all the same.
+        (
+            empty,
+            "#EXTINF:1,\n{$v}\n",
+            "#EXTINF:1,\n#EXT-X-GAP\ndata:,\n",
+        ),
+    ] {
+        check(&format!("{}{line}", define(value)), expect);
+    }
+}
+
+#[test]
 fn variables_of_the_parent_are_there_when_imported() {
     let mut parent = Variables::default();
     assert!(parent.insert("t", "T1"));
