@@ -83,13 +83,14 @@ pub fn media_state(body: &[u8], context: &Context<'_>) -> MediaState {
         last_range: None,
     };
     for line in lines(&text).take(context.limits.lines) {
-        if line.text.len() as u64 > context.limits.line {
-            continue;
-        }
+        let is_long = line.text.len() as u64 > context.limits.line;
         match line.token() {
-            Token::Tag(tag) => reader.tag(&tag),
-            Token::Uri(uri) => reader.uri(uri),
-            Token::Blank | Token::Comment => {}
+            // As the rewriter takes them: it lets no more of them through.
+            Token::Tag(tag) if is_long && tag.is("EXT-X-KEY") => reader.key(&tag),
+            Token::Tag(tag) if is_long && tag.is("EXT-X-MAP") => reader.init = None,
+            Token::Tag(tag) if !is_long => reader.tag(&tag),
+            Token::Uri(uri) => reader.uri(Some(uri).filter(|_| !is_long)),
+            Token::Tag(_) | Token::Blank | Token::Comment => {}
         }
     }
     reader.state
@@ -124,20 +125,21 @@ impl Reader<'_> {
             self.variables.define(tag, parent, base, &mut self.budget);
             return;
         }
-        let Ok(value) = self.variables.fill(tag.value, &mut self.budget) else {
+        if tag.is("EXTINF") {
+            // A title holds no references.
+            let length = tag.value.split(|b| *b == b',').next().unwrap_or_default();
+            self.segment.duration = seconds(length).unwrap_or_default();
             return;
-        };
+        }
+        // What can't be filled in is read as it stands.
+        let value = self.variables.fill(tag.value, &mut self.budget);
         let tag = Tag {
-            value: &value,
+            value: value.as_deref().unwrap_or(tag.value),
             ..*tag
         };
         let number = || parse::<u64>(tag.value).unwrap_or_default();
         let state = &mut self.state;
         match tag.name {
-            b"EXTINF" => {
-                let length = tag.value.split(|b| *b == b',').next().unwrap_or_default();
-                self.segment.duration = seconds(length).unwrap_or_default();
-            }
             b"EXT-X-BYTERANGE" => self.segment.range = ByteRange::parse(tag.value),
             b"EXT-X-GAP" => self.segment.gap = true,
             b"EXT-X-MEDIA-SEQUENCE" => state.media_sequence = number(),
@@ -157,6 +159,7 @@ impl Reader<'_> {
                 state.live_edge = state.program_date_time;
             }
             b"EXT-X-KEY" => self.key(&tag),
+            b"EXT-X-SESSION-KEY" => state.protection = state.protection.max(Protection::of(&tag)),
             b"EXT-X-MAP" => {
                 let uri = tag.attributes().get("URI").unwrap_or_default();
                 let range = ByteRange::of(&tag.attributes()).map(|range| ByteRange {
@@ -185,7 +188,8 @@ impl Reader<'_> {
         }
     }
 
-    fn uri(&mut self, uri: &[u8]) {
+    /// `None` for one that is too long.
+    fn uri(&mut self, uri: Option<&[u8]>) {
         let segment = std::mem::take(&mut self.segment);
         let state = &mut self.state;
         let first = state.media_sequence.saturating_add(state.skipped);
@@ -196,7 +200,8 @@ impl Reader<'_> {
             .live_edge
             .and_then(|edge| edge.checked_add(segment.duration).ok());
 
-        let Ok(uri) = self.variables.fill(uri, &mut self.budget) else {
+        let filled = uri.map(|uri| self.variables.fill(uri, &mut self.budget));
+        let Some(Ok(uri)) = filled else {
             return;
         };
         let Meaning::Fetch(url) = resolve(self.context.base, ChildKind::Segment, &uri) else {

@@ -183,6 +183,33 @@ fn protection_by_key() {
 }
 
 #[test]
+fn keys_that_can_not_be_read_whole_protect_all_the_same() {
+    let long = "x".repeat(LIMITS.line as usize);
+    let format = "KEYFORMAT=\"com.apple.streamingkeydelivery\"";
+    for key in [
+        format!("#EXT-X-KEY:METHOD=SAMPLE-AES,URI=\"skd://{{$x}}\",{format}"),
+        format!("#EXT-X-KEY:METHOD=SAMPLE-AES,URI=\"data:{long}\",{format}"),
+        format!("#EXT-X-SESSION-KEY:METHOD=SAMPLE-AES,URI=\"skd://x\",{format}"),
+    ] {
+        let body = format!("{key}\n#EXTINF:1,\na\n");
+        assert_eq!(state(&body).protection, Protection::Drm);
+        // The relay says so, too.
+        assert_eq!(shown(body.as_bytes()).protection, Protection::Drm);
+    }
+}
+
+#[test]
+fn what_is_too_long_or_no_variable_counts_all_the_same() {
+    let long = "x".repeat(LIMITS.line as usize + 1);
+    let found = state(&format!(
+        "#EXT-X-MAP:URI=\"i\"\n#EXTINF:6,Title {{$x}}\n{long}\n#EXT-X-MAP:URI=\"{long}\"\n#EXTINF:6,\nb\n"
+    ));
+    assert_eq!(found.duration, Duration::from_secs(12));
+    let newest = found.newest.unwrap();
+    assert_eq!((newest.sequence, newest.init), (1, None));
+}
+
+#[test]
 fn a_multivariant_playlist() {
     let master = master(
         "#EXTM3U\n#EXT-X-MEDIA:TYPE=AUDIO,GROUP-ID=\"aac\",NAME=\"Deutsch\",LANGUAGE=\"de\",URI=\"de.m3u8\"\n\
