@@ -19,6 +19,8 @@ pub(super) struct StreamLinker<'a> {
     pub(super) prefix: &'a str,
     pub(super) stream: &'a str,
     pub(super) expires: i64,
+    /// What players compare from one text to the next expires later.
+    pub(super) expires_late: i64,
     /// Whether the playlists that it names are the stream's own renditions, which
     /// outlive their URLs.
     pub(super) own: bool,
@@ -62,7 +64,13 @@ impl StreamLinker<'_> {
             stream: self.stream.to_owned(),
             kind,
             url: child.url.as_str().to_owned(),
-            expires: self.expires,
+            expires: match child.kind {
+                // A date range is not the same with another link in it.
+                ChildKind::AssetList | ChildKind::AssetPlaylist | ChildKind::Unknown => {
+                    self.expires_late
+                }
+                _ => self.expires,
+            },
             variables: match is_playlist {
                 true => child.variables.clone(),
                 false => Variables::default(),

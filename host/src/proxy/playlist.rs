@@ -393,11 +393,13 @@ pub(super) fn decoded<'a>(
 }
 
 fn linker<'a>(proxy: &'a Proxy, stream: &'a str, own: bool) -> StreamLinker<'a> {
+    let (links, now) = (&proxy.0.links, proxy.0.clock.now());
     StreamLinker {
-        links: &proxy.0.links,
+        links,
         prefix: &proxy.0.prefix,
         stream,
-        expires: proxy.0.links.expiry(proxy.0.clock.now()),
+        expires: links.expiry(now),
+        expires_late: links.late_expiry(now),
         own,
         known: proxy.0.renditions.get(stream),
         moved: None,

@@ -13,11 +13,11 @@ use crate::playlist::{Context, Limits, Rewritten, Wraps, decompress, rewrite_upd
 const NOW: Timestamp = Timestamp::UNIX_EPOCH;
 const BASE: &str = "http://up.test/live/pl.m3u8?tok=T1";
 
-/// They live an hour.
+/// They live an hour, in buckets of five minutes.
 fn links() -> Links {
     let dir = tempfile::tempdir().expect("a directory");
-    let hour = Duration::from_secs(3600);
-    Links::open(&dir.path().join("links.key"), hour, hour).expect("a key")
+    let [hour, bucket] = [3600, 300].map(Duration::from_secs);
+    Links::open(&dir.path().join("links.key"), hour, bucket).expect("a key")
 }
 
 fn linker(links: &Links) -> StreamLinker<'_> {
@@ -26,6 +26,7 @@ fn linker(links: &Links) -> StreamLinker<'_> {
         prefix: "/pre",
         stream: "site.stream",
         expires: links.expiry(NOW),
+        expires_late: links.late_expiry(NOW),
         own: false,
         known: None,
         moved: None,
@@ -198,6 +199,29 @@ fn behind_a_redirect_reports_name_what_lies_beside_it() {
         rewritten(body.as_bytes(), &mut noted);
         assert_eq!(noted.made.len(), usize::from(found), "{low}, {report}");
     }
+}
+
+#[test]
+fn a_date_range_stays_the_same() {
+    let links = links();
+    let body = "#EXT-X-DATERANGE:ID=\"1\",X-ASSET-LIST=\"l\",X-ASSET-URI=\"p\",X-COM-URI=\"c\"\n";
+    let at = |seconds: i64, body: &str| {
+        let now = Timestamp::from_second(seconds).expect("a time");
+        let mut linker = StreamLinker {
+            expires: links.expiry(now),
+            expires_late: links.late_expiry(now),
+            ..linker(&links)
+        };
+        rewritten(body.as_bytes(), &mut linker).body
+    };
+    for later in [360, 3599] {
+        assert_eq!(at(7200, body), at(7200 + later, body), "{later} s later");
+    }
+    assert_ne!(at(7200, body), at(10_800, body));
+    assert_ne!(at(7200, "s.ts"), at(7560, "s.ts"));
+    // Late, but not for ever.
+    let late = links.late_expiry(NOW);
+    assert!((3600..=7200).contains(&late), "{late}");
 }
 
 #[test]

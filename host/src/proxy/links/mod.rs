@@ -151,9 +151,16 @@ impl Links {
     /// The expiry of a resource link made at `now`: rounded up, so that all
     /// viewers within a bucket get the same link.
     pub fn expiry(&self, now: Timestamp) -> i64 {
-        let bucket = i64::try_from(self.bucket.as_secs())
-            .unwrap_or(i64::MAX)
-            .max(1);
+        self.rounded(now, self.bucket)
+    }
+
+    /// The same for a link that must stay the same for long: twice as late at most.
+    pub(super) fn late_expiry(&self, now: Timestamp) -> i64 {
+        self.rounded(now, self.lifetime)
+    }
+
+    fn rounded(&self, now: Timestamp, bucket: Duration) -> i64 {
+        let bucket = i64::try_from(bucket.as_secs()).unwrap_or(i64::MAX).max(1);
         let lifetime = i64::try_from(self.lifetime.as_secs()).unwrap_or(i64::MAX / 4);
         now.as_second()
             .saturating_add(lifetime)
