@@ -292,6 +292,8 @@ pub struct Relay {
     pub in_flight: ByteSize,
     #[serde(deserialize_with = "value::size")]
     pub texts: ByteSize,
+    #[serde(deserialize_with = "value::size")]
+    pub seen: ByteSize,
     #[serde(deserialize_with = "value::duration")]
     pub refused: Duration,
     #[serde(deserialize_with = "value::size")]

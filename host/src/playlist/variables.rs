@@ -35,6 +35,12 @@ impl Variables {
         self.0.is_empty()
     }
 
+    /// Of their names and values.
+    pub fn bytes(&self) -> usize {
+        let each = self.0.iter().map(|(name, value)| name.len() + value.len());
+        each.sum()
+    }
+
     /// A value by name.
     pub fn get(&self, name: &str) -> Option<&str> {
         self.0.get(name).map(String::as_str)

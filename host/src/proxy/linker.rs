@@ -9,7 +9,7 @@ use url::Url;
 
 use super::links::{Kind, Link, Links};
 use super::renditions::Renditions;
-use super::window::Address;
+use super::window::Digest;
 use crate::playlist::{Child, ChildKind, HintKind, Linker, Variables};
 
 /// Links for one playlist of a stream.
@@ -38,7 +38,7 @@ pub(super) struct Found {
     pub(super) renditions: Vec<(String, Url)>,
     pub(super) variables: Variables,
     /// What the window may hold.
-    pub(super) segments: Vec<Address>,
+    pub(super) segments: Vec<Digest>,
 }
 
 impl StreamLinker<'_> {
@@ -100,11 +100,8 @@ impl Linker for StreamLinker<'_> {
         if let Link::Resource { kind, url, .. } = &link
             && kind.is_kept()
         {
-            self.found.segments.push(Address {
-                kind: *kind,
-                stream: self.stream.to_owned(),
-                url: url.clone(),
-            });
+            let digest = Digest::of(*kind, self.stream, url);
+            self.found.segments.push(digest);
         }
         let path = self.links.path(&link);
         match self.prefix {

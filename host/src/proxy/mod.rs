@@ -17,6 +17,7 @@ mod playlist;
 mod range;
 mod relay;
 mod renditions;
+mod seen;
 mod source;
 mod text;
 mod together;
@@ -37,8 +38,8 @@ pub use links::{KeyError, Kind, Link, LinkError, Links, Route};
 
 use self::directives::Directives;
 use self::fetch::Bodies;
-use self::playlist::Seen;
 use self::renditions::Renditions;
+use self::seen::Seen;
 use self::text::Texts;
 use crate::answer::Failure;
 use crate::catalog::{Catalog, Entry};
@@ -48,11 +49,9 @@ use crate::metrics::Metrics;
 use crate::net::{Egress, Profile};
 use crate::playlist::Limits;
 
-/// Streams whose renditions are remembered; the others learn them again.
-const MAX_STREAMS: u64 = 4096;
 /// Without a viewer for this long, a stream's renditions are forgotten.
 const IDLE: Duration = Duration::from_secs(3600);
-/// Without a viewer for this long, what a playlist listed is forgotten.
+/// Without a viewer for this long, what a playlist was is forgotten.
 const SEEN: Duration = Duration::from_secs(120);
 
 /// The playback routes; cheap to clone.
@@ -72,7 +71,7 @@ struct Inner {
     prefix: String,
     /// By stream id.
     renditions: moka::sync::Cache<String, Arc<Renditions>>,
-    /// What live playlists listed when they were last seen.
+    /// What playlists were when they were last seen.
     seen: moka::sync::Cache<text::Name, Seen>,
     bodies: Bodies,
     texts: Texts,
@@ -108,6 +107,14 @@ impl Proxy {
             .public_url
             .as_ref()
             .map(|url| url.path().trim_end_matches('/').to_owned());
+        let most = config.relay.seen.as_u64();
+        let renditions = seen::remembered(most, IDLE, metrics.clone(), |stream: &String, known| {
+            let known: &Arc<Renditions> = known;
+            stream.len() + known.weight
+        });
+        let seen = seen::remembered(most, SEEN, metrics.clone(), |name, seen: &Seen| {
+            seen.weight(name)
+        });
         Self(Arc::new(Inner {
             links,
             catalog,
@@ -118,14 +125,8 @@ impl Proxy {
             texts: Texts::new(&config.relay, metrics.clone()),
             metrics,
             prefix: prefix.unwrap_or_default(),
-            renditions: moka::sync::Cache::builder()
-                .max_capacity(MAX_STREAMS)
-                .time_to_idle(IDLE)
-                .build(),
-            seen: moka::sync::Cache::builder()
-                .max_capacity(MAX_STREAMS)
-                .time_to_idle(SEEN)
-                .build(),
+            renditions,
+            seen,
         }))
     }
 

@@ -5,7 +5,6 @@
 //! stream's current URL where it is not known or no longer answers: a player
 //! never notices that a URL changed.
 
-use std::collections::HashSet;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -18,12 +17,11 @@ use super::linker::{Found, StreamLinker};
 use super::links::Kind;
 use super::renditions::Renditions;
 use super::text::{self, Decoded, Name, Text};
-use super::window::Address;
 use super::{Directives, Proxy, Upstream, fetch};
 use crate::answer::Failure;
 use crate::catalog::Entry;
 use crate::playlist::{
-    self, Context, DecodeError, Named, Problem, Problems, Protection, Rewritten, Variables, Wraps,
+    self, Context, DecodeError, Named, Problem, Problems, Protection, Rewritten, Variables,
 };
 
 const CONTENT: HeaderValue = HeaderValue::from_static("application/vnd.apple.mpegurl");
@@ -48,17 +46,6 @@ pub(super) struct Rules {
     directives: bool,
     /// Under which name what it says is remembered.
     name: Option<Name>,
-}
-
-/// What a live playlist was when it was last seen.
-#[derive(Clone, Debug, Default)]
-pub(super) struct Seen {
-    pub(super) target: Option<Duration>,
-    /// The segments that it listed then, and the time before.
-    listed: Arc<HashSet<Address>>,
-    before: Arc<HashSet<Address>>,
-    /// What its segments are wrapped in, which a delta update does not say again.
-    wraps: Wraps,
 }
 
 impl Rules {
@@ -439,7 +426,8 @@ fn rewritten(
         ));
     }
     if let Some(name) = rules.name {
-        let seen = see(proxy, seen, &written, &linker.found.segments);
+        let segments = std::mem::take(&mut linker.found.segments);
+        let seen = seen.next(&written, segments, &proxy.0.bodies.window);
         proxy.0.seen.insert(name, seen);
     }
     let fresh = fresh(&written);
@@ -455,33 +443,6 @@ fn fresh(written: &Rewritten) -> Duration {
         Some(_) => MOMENT,
         None => MOMENT,
     }
-}
-
-/// Segments that left the playlist leave the window, one playlist later: a
-/// player may be a moment behind.
-fn see(proxy: &Proxy, old: Seen, written: &Rewritten, segments: &[Address]) -> Seen {
-    let mut new = Seen {
-        target: written.target,
-        wraps: written.wraps.clone(),
-        ..Seen::default()
-    };
-    if written.is_update {
-        (new.listed, new.before) = (old.listed, old.before);
-    } else if !written.ended && proxy.0.bodies.window.is_open() {
-        let listed: HashSet<Address> = segments.iter().cloned().collect();
-        if listed == *old.listed {
-            (new.listed, new.before) = (old.listed, old.before);
-        } else {
-            let gone = old
-                .before
-                .iter()
-                .filter(|address| !listed.contains(*address) && !old.listed.contains(*address));
-            let gone = gone.cloned();
-            proxy.0.bodies.window.forget(gone);
-            (new.listed, new.before) = (Arc::new(listed), old.listed);
-        }
-    }
-    new
 }
 
 fn count(proxy: &Proxy, stream: &str, problems: &Problems) {

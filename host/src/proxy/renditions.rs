@@ -22,6 +22,8 @@ pub(super) struct Renditions {
     by_url: HashMap<Arc<Url>, Arc<str>>,
     /// The same without the query; `None` where that leads to several URLs.
     by_path: HashMap<(Origin, String), Option<Arc<str>>>,
+    /// About what all of it holds in memory, in bytes.
+    pub(super) weight: usize,
 }
 
 impl Renditions {
@@ -33,8 +35,11 @@ impl Renditions {
             urls: HashMap::with_capacity(named.len()),
             by_url: HashMap::with_capacity(named.len()),
             by_path: HashMap::with_capacity(named.len()),
+            weight: 512,
         };
         for (key, url) in named {
+            // Its path is there twice.
+            this.weight += key.len() + 2 * url.as_str().len() + 512;
             let (key, url): (Arc<str>, _) = (key.into(), Arc::new(url));
             if let Entry::Vacant(first) = this.by_url.entry(url.clone()) {
                 let alike = this.by_path.entry(bare(&url));

@@ -5,6 +5,7 @@ use std::collections::VecDeque;
 use std::sync::Arc;
 
 use arc_swap::ArcSwapOption;
+use aws_lc_rs::digest;
 use bytes::{Bytes, BytesMut};
 use moka::policy::EvictionPolicy;
 
@@ -32,15 +33,20 @@ pub(super) struct Address {
     pub(super) url: String,
 }
 
+/// The same in few bytes: playlists list many, and they are remembered.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub(super) struct Digest([u8; 16]);
+
 /// What of a resource: `None` is all of it.
 pub(super) type Part = (Address, Option<Asked>);
+type Key = (Digest, Option<Asked>);
 
 /// Whole segments, and whole parts, the one that was asked for longest ago going
 /// first.
 #[derive(Clone, Debug)]
 pub(super) struct Window {
     /// `None` with `relay.window = 0`.
-    segments: Option<moka::sync::Cache<Part, Arc<Segment>>>,
+    segments: Option<moka::sync::Cache<Key, Arc<Segment>>>,
     /// `relay.window`.
     bytes: u64,
     metrics: Metrics,
@@ -69,8 +75,27 @@ pub(super) enum There {
 #[derive(Debug)]
 pub(super) struct Kept {
     window: Window,
-    part: Part,
+    key: Key,
     body: Body,
+}
+
+impl Digest {
+    /// Of an [`Address`].
+    pub(super) fn of(kind: Kind, stream: &str, url: &str) -> Self {
+        let mut context = digest::Context::new(&digest::SHA256);
+        context.update(&[kind as u8]);
+        context.update(&stream.len().to_le_bytes());
+        context.update(stream.as_bytes());
+        context.update(url.as_bytes());
+        let digest = context.finish();
+        let half = digest.as_ref().first_chunk();
+        Self(*half.expect("SHA-256 has 32 bytes"))
+    }
+}
+
+fn key((address, asked): &Part) -> Key {
+    let digest = Digest::of(address.kind, &address.stream, &address.url);
+    (digest, *asked)
 }
 
 impl Window {
@@ -79,9 +104,8 @@ impl Window {
         let segments = (bytes > 0).then(|| {
             moka::sync::Cache::builder()
                 .max_capacity(bytes)
-                .weigher(|(address, _): &Part, segment: &Arc<Segment>| {
-                    let about = address.stream.len() + address.url.len() + 512;
-                    u32::try_from(segment.length + about as u64).unwrap_or(u32::MAX)
+                .weigher(|_: &Key, segment: &Arc<Segment>| {
+                    u32::try_from(segment.length + 512).unwrap_or(u32::MAX)
                 })
                 .eviction_policy(EvictionPolicy::lru())
                 .time_to_idle(config.idle)
@@ -97,13 +121,13 @@ impl Window {
     }
 
     pub(super) fn get(&self, part: &Part) -> Option<Arc<Segment>> {
-        self.segments.as_ref()?.get(part)
+        self.segments.as_ref()?.get(&key(part))
     }
 
     /// These have left their playlist. Parts of them go by their age.
-    pub(super) fn forget(&self, addresses: impl Iterator<Item = Address>) {
+    pub(super) fn forget<'a>(&self, digests: impl Iterator<Item = &'a Digest>) {
         if let Some(segments) = &self.segments {
-            addresses.for_each(|address| segments.invalidate(&(address, None)));
+            digests.for_each(|digest| segments.invalidate(&(*digest, None)));
         }
     }
 
@@ -116,7 +140,7 @@ impl Window {
         }
         Some(Kept {
             window: self.clone(),
-            part: part.clone(),
+            key: key(part),
             body: body.clone(),
         })
     }
@@ -144,7 +168,7 @@ impl Kept {
             pieces: ArcSwapOption::from_pointee(pieces),
             length,
         });
-        segments.insert(self.part.clone(), segment.clone());
+        segments.insert(self.key, segment.clone());
         // What has to go for it goes now: entries are large.
         segments.run_pending_tasks();
         self.window.metrics.window(segments.weighted_size());
