@@ -9,6 +9,7 @@ mod cases;
 mod corpus;
 mod decompress;
 mod facts;
+mod hostile;
 mod json;
 mod keys;
 mod media;

@@ -63,10 +63,12 @@ fn playlists_in_the_wild() {
         links += rewritten.links;
         let name = path.display();
         let out = text(&rewritten);
-        assert!(
-            !out.contains("://") || out.contains("skd://"),
-            "{name}: {out}"
-        );
+        for line in out.lines().filter(|line| line.contains("://")) {
+            // What a DRM system calls a key.
+            let key = line.starts_with("#EXT-X-KEY:") || line.starts_with("#EXT-X-SESSION-KEY:");
+            let others = line.replace("\"skd://", "");
+            assert!(key && !others.contains("://"), "{name}: {line}");
+        }
         assert!(!out.contains("upstream.test"), "{name}: {out}");
         same_but_for_links(&body, &rewritten, &children, &base, &name.to_string());
         if rewritten.problems.is_empty() && rewritten.variables.is_empty() {

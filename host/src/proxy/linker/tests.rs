@@ -7,6 +7,7 @@ use std::time::{Duration, Instant};
 
 use jiff::Timestamp;
 
+use super::super::Route;
 use super::*;
 use crate::playlist::{Context, Limits, Rewritten, Wraps, decompress, rewrite_update};
 
@@ -103,7 +104,7 @@ fn every_link_in_a_rewritten_playlist_opens_to_what_stood_there() {
     assert!(own >= 60, "{own}");
     // Of other people's, where they are present.
     playlists(&here.join("../../shared/corpus"), &mut paths);
-    let mut opened = 0;
+    let mut count = 0;
     for path in &paths {
         let body = fs::read(path).expect("a playlist");
         let body = decompress(&body, None, 1 << 20).expect("a playlist");
@@ -122,24 +123,151 @@ fn every_link_in_a_rewritten_playlist_opens_to_what_stood_there() {
         assert_eq!(handed_out, made, "{path}");
         let found: HashMap<_, _> = noted.linker.found.renditions.into_iter().collect();
         for (link, url) in &noted.made {
-            let (address, token) = link.split_once("?url=").expect("a link");
-            let mut parts = address.strip_prefix("/pre/").expect("a prefix").split('/');
-            let route = match parts.next() {
-                Some("proxy") => super::super::Route::Proxy,
-                _ => super::super::Route::Relay,
-            };
-            let link = links.open_link(route, parts.next(), token, NOW);
-            match link.unwrap_or_else(|error| panic!("{path}: {address}: {error}")) {
+            match opened(&links, link) {
                 Link::Rendition { rendition, .. } => {
                     assert_eq!(found[&rendition].as_str(), url, "{path}");
                 }
                 Link::Resource { url: to, .. } => assert_eq!(to, *url, "{path}"),
             }
-            opened += 1;
+            count += 1;
         }
     }
     let others = paths.len() - own;
-    println!("{own} playlists of our own, {others} others: {opened} links opened");
+    println!("{own} playlists of our own, {others} others: {count} links opened");
+}
+
+#[test]
+fn each_place_leads_to_the_route_that_serves_it() {
+    let sealed = "#EXT-X-KEY:METHOD=AES-128,URI=\"data:,\"\n";
+    let mapped = "#EXT-X-MAP:URI=\"data:,\"\n";
+    for (line, path, expect) in [
+        (
+            "#EXT-X-DATERANGE:X-ASSET-URI=\"x\"",
+            "/proxy/playlist.m3u8",
+            Kind::Playlist,
+        ),
+        (
+            "#EXT-X-DATERANGE:X-ASSET-LIST=\"x\"",
+            "/relay/assets.json",
+            Kind::AssetList,
+        ),
+        (
+            "#EXT-X-CONTENT-STEERING:SERVER-URI=\"x\"",
+            "/relay/steering.json",
+            Kind::Steering,
+        ),
+        (
+            "#EXT-X-SESSION-DATA:URI=\"x\"",
+            "/relay/data.json",
+            Kind::Data,
+        ),
+        (
+            "#EXT-X-SESSION-KEY:METHOD=AES-128,URI=\"x\"",
+            "/relay/key.bin",
+            Kind::Key,
+        ),
+        (
+            "#EXT-X-KEY:METHOD=AES-128,URI=\"x.ts\"",
+            "/relay/key.bin",
+            Kind::Key,
+        ),
+        ("#EXT-X-MAP:URI=\"x\"", "/relay/init.mp4", Kind::Init),
+        (
+            "#EXT-X-PRELOAD-HINT:TYPE=MAP,URI=\"x\"",
+            "/relay/init.mp4",
+            Kind::Init,
+        ),
+        (
+            "#EXT-X-PRELOAD-HINT:TYPE=PART,URI=\"x\"",
+            "/relay/segment.ts",
+            Kind::Segment,
+        ),
+        (
+            "#EXT-X-PART:URI=\"x.mp4\"",
+            "/relay/segment.mp4",
+            Kind::Segment,
+        ),
+        ("#EXTINF:1,\nx.m3u8", "/relay/segment.ts", Kind::Segment),
+        ("#EXT-X-NEW:URI=\"x\"", "/relay/segment.ts", Kind::Segment),
+        (
+            "#EXT-X-IMAGES-ONLY\n#EXTINF:1,\nx.png",
+            "/relay/picture.png",
+            Kind::Picture,
+        ),
+        (
+            &format!("{mapped}#EXTINF:1,\nx"),
+            "/relay/segment.m4s",
+            Kind::Fragment,
+        ),
+        (
+            &format!("{mapped}#EXT-X-PART:URI=\"x\""),
+            "/relay/segment.m4s",
+            Kind::Fragment,
+        ),
+        (
+            &format!("{sealed}#EXTINF:1,\nx"),
+            "/relay/segment.ts",
+            Kind::SealedSegment,
+        ),
+        (
+            &format!("{sealed}{mapped}#EXTINF:1,\nx"),
+            "/relay/segment.m4s",
+            Kind::SealedFragment,
+        ),
+    ] {
+        for own in [true, false] {
+            let (link, opened) = only_link(line, own);
+            assert!(link.starts_with(&format!("/pre{path}?")), "{line}: {link}");
+            let is = matches!(opened, Link::Resource { kind, .. } if kind == expect);
+            assert!(is, "{line}: {opened:?}");
+        }
+    }
+}
+
+#[test]
+fn renditions_of_the_stream_are_found_by_name_and_others_by_url() {
+    for (line, name) in [
+        ("#EXT-X-STREAM-INF:BANDWIDTH=1000\nx", "v1k-"),
+        ("#EXT-X-MEDIA:TYPE=AUDIO,URI=\"x\"", "a-"),
+        ("#EXT-X-MEDIA:TYPE=SUBTITLES,URI=\"x\"", "s-"),
+        ("#EXT-X-I-FRAME-STREAM-INF:URI=\"x\"", "i-"),
+        ("#EXT-X-IMAGE-STREAM-INF:URI=\"x\"", "p-"),
+    ] {
+        let (link, opened) = only_link(line, true);
+        assert!(link.starts_with(&format!("/pre/proxy/{name}")), "{link}");
+        assert!(matches!(opened, Link::Rendition { .. }), "{line}");
+        let (link, opened) = only_link(line, false);
+        assert!(link.starts_with("/pre/proxy/playlist.m3u8?"), "{link}");
+        let is = matches!(opened, Link::Resource { kind, .. } if kind == Kind::Playlist);
+        assert!(is, "{line}");
+    }
+}
+
+fn only_link(line: &str, own: bool) -> (String, Link) {
+    let links = links();
+    let mut noted = Noted {
+        linker: StreamLinker {
+            own,
+            ..linker(&links)
+        },
+        made: Vec::new(),
+    };
+    rewritten(line.as_bytes(), &mut noted);
+    let [(link, _)] = &noted.made[..] else {
+        panic!("{line}: {:?}", noted.made);
+    };
+    (link.clone(), opened(&links, link))
+}
+
+fn opened(links: &Links, link: &str) -> Link {
+    let (address, token) = link.split_once("?url=").expect("a link");
+    let mut parts = address.strip_prefix("/pre/").expect("a prefix").split('/');
+    let route = match parts.next() {
+        Some("proxy") => Route::Proxy,
+        _ => Route::Relay,
+    };
+    let link = links.open_link(route, parts.next(), token, NOW);
+    link.unwrap_or_else(|error| panic!("{address}: {error}"))
 }
 
 #[test]
