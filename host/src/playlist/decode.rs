@@ -4,6 +4,8 @@
 
 use std::borrow::Cow;
 
+use memchr::memmem;
+
 const UTF8_BOM: &[u8] = b"\xef\xbb\xbf";
 const MAGIC: &[u8] = b"#EXTM3U";
 
@@ -15,22 +17,28 @@ enum Width {
     TwoBig,
 }
 
-/// Drops a byte order mark, turns UTF-16 into UTF-8, and a carriage return that no
-/// line feed follows into a line feed.
+/// Drops byte order marks at the beginning of lines (files that were put together
+/// have several), turns UTF-16 into UTF-8, and a carriage return that no line feed
+/// follows into a line feed.
 pub fn normalise(body: &[u8]) -> Cow<'_, [u8]> {
     let (width, body) = unmarked(body);
-    let body = match width {
+    let mut body = match width {
         Width::One => Cow::Borrowed(body),
         Width::TwoLittle => Cow::Owned(from_utf16(body, u16::from_le_bytes)),
         Width::TwoBig => Cow::Owned(from_utf16(body, u16::from_be_bytes)),
     };
-    if memchr::memchr(b'\r', &body).is_none() {
-        return body;
+    if memchr::memchr(b'\r', &body).is_some() {
+        let bare = |i: usize| body[i] == b'\r' && body.get(i + 1) != Some(&b'\n');
+        if (0..body.len()).any(bare) {
+            let fixed = (0..body.len()).map(|i| if bare(i) { b'\n' } else { body[i] });
+            body = Cow::Owned(fixed.collect());
+        }
     }
-    let bare = |i: usize| body[i] == b'\r' && body.get(i + 1) != Some(&b'\n');
-    if (0..body.len()).any(bare) {
-        let fixed = (0..body.len()).map(|i| if bare(i) { b'\n' } else { body[i] });
-        return Cow::Owned(fixed.collect());
+    let marked = body.starts_with(UTF8_BOM) || memmem::find(&body, b"\n\xef\xbb\xbf").is_some();
+    if marked {
+        let lines = body.split_inclusive(|b| *b == b'\n');
+        let lines: Vec<_> = lines.map(|line| without(UTF8_BOM, line)).collect();
+        body = Cow::Owned(lines.concat());
     }
     body
 }
@@ -59,12 +67,19 @@ pub(super) fn as_utf8(text: &[u8]) -> Cow<'_, str> {
 /// without one shows by its first tag.
 fn unmarked(body: &[u8]) -> (Width, &[u8]) {
     match body {
-        [0xff, 0xfe, rest @ ..] => (Width::TwoLittle, rest),
-        [0xfe, 0xff, rest @ ..] => (Width::TwoBig, rest),
+        [0xff, 0xfe, ..] => (Width::TwoLittle, without(b"\xff\xfe", body)),
+        [0xfe, 0xff, ..] => (Width::TwoBig, without(b"\xfe\xff", body)),
         [b'#', 0, b'E', 0, ..] => (Width::TwoLittle, body),
         [0, b'#', 0, b'E', ..] => (Width::TwoBig, body),
-        _ => (Width::One, body.strip_prefix(UTF8_BOM).unwrap_or(body)),
+        _ => (Width::One, without(UTF8_BOM, body)),
     }
+}
+
+fn without<'t>(mark: &[u8], mut text: &'t [u8]) -> &'t [u8] {
+    while let Some(rest) = text.strip_prefix(mark) {
+        text = rest;
+    }
+    text
 }
 
 /// `low` is where in each pair the character stands; the other byte is zero.

@@ -195,7 +195,13 @@ fn line_ends_and_byte_order_marks() {
         "#EXTM3U\n#EXTINF:1,\nSegment!http://up.test/a/b/s.ts\n",
     );
     check("\u{feff}#EXTM3U\n", "#EXTM3U\n");
-    let wide = "\u{feff}#EXTM3U\n#EXTINF:1,Zürich 🏁\ns.ts\n";
+    // Two files put together, and one twice.
+    check(
+        "\u{feff}\u{feff}#EXTM3U\r\u{feff}#EXTINF:1,\n\u{feff}\u{feff}s.ts\n",
+        "#EXTM3U\n#EXTINF:1,\nSegment!http://up.test/a/b/s.ts\n",
+    );
+    assert!(is_playlist("\u{feff}\u{feff}#EXTM3U".as_bytes()));
+    let wide = "\u{feff}\u{feff}#EXTM3U\n#EXTINF:1,Zürich 🏁\ns.ts\n";
     let narrow = "#EXTM3U\n#EXTINF:1,Zürich 🏁\nSegment!http://up.test/a/b/s.ts\n";
     let le: Vec<u8> = wide.encode_utf16().flat_map(u16::to_le_bytes).collect();
     let be: Vec<u8> = wide.encode_utf16().flat_map(u16::to_be_bytes).collect();
