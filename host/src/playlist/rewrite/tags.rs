@@ -83,6 +83,13 @@ impl Rewriter<'_> {
                 self.problems.add(Problem::OpenQuote);
             }
             let Some(kind) = ChildKind::of(tag, attribute.name) else {
+                // A URL in it ends with it, where it did not begin before.
+                let before = &value[done..attribute.span.start];
+                if attribute.value.contains(&b'/') && !before.contains(&b'/') {
+                    self.keep(before);
+                    self.keep(attribute.value);
+                    done = attribute.span.end;
+                }
                 continue;
             };
             uris += 1;

@@ -127,6 +127,15 @@ fn an_upstream_named_elsewhere_is_taken_out() {
             "#EXT-X-DATERANGE:ID=\"1\",X-BEACON=\"http://o.test/b\",X-N=1",
             "#EXT-X-DATERANGE:ID=\"1\",X-BEACON=\"(removed)\",X-N=1",
         ),
+        (
+            "#EXT-X-KEY:METHOD=AES-128,X-A=http://o.test/x,URI=\"k\",X-B=//o.test/y,IV=0x1",
+            "#EXT-X-KEY:METHOD=AES-128,X-A=(removed),URI=\"Key!http://up.test/a/b/k\",X-B=(removed),IV=0x1",
+        ),
+        // No list of attributes.
+        (
+            "#EXT-X-ODD: see http://o.test/?a=b//p.test/,c=d//q.test there",
+            "#EXT-X-ODD: see (removed) there",
+        ),
         ("#EXT-X-HOST:up.test", "#EXT-X-HOST:(removed)"),
         ("#rtmp://o.test/x'y", "#(removed)'y"),
         (
