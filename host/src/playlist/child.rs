@@ -141,8 +141,7 @@ impl ChildKind {
         if !plain {
             return Some(Self::Unknown);
         }
-        let name = tag.name.to_ascii_uppercase();
-        Some(match &*name {
+        Some(match tag.name {
             b"EXT-X-KEY" | b"EXT-X-SESSION-KEY" => Self::Key,
             b"EXT-X-MAP" => Self::Init,
             b"EXT-X-PART" => Self::Part,

@@ -111,9 +111,10 @@ impl<'a> Line<'a> {
 // === impl Tag ===
 
 impl<'a> Tag<'a> {
-    /// Whether it is the tag of that name, which is in capitals.
+    /// Whether it is the tag of that name. Tags are case-sensitive (RFC 8216,
+    /// section 4.1): another spelling is a tag that nobody knows.
     pub fn is(&self, name: &str) -> bool {
-        self.name.eq_ignore_ascii_case(name.as_bytes())
+        self.name == name.as_bytes()
     }
 
     /// Its attributes, where its value is a list of them.
