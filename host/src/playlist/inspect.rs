@@ -88,7 +88,7 @@ pub fn media_state(body: &[u8], context: &Context<'_>) -> MediaState {
             // As the rewriter takes them: it lets no more of them through.
             Token::Tag(tag) if is_long && tag.is("EXT-X-KEY") => reader.key(&tag),
             Token::Tag(tag) if is_long && tag.is("EXT-X-MAP") => reader.init = None,
-            Token::Tag(tag) if !is_long => reader.tag(&tag),
+            Token::Tag(tag) if !is_long || tag.is("EXTINF") => reader.tag(&tag),
             Token::Uri(uri) => reader.uri(Some(uri).filter(|_| !is_long)),
             Token::Tag(_) | Token::Blank | Token::Comment => {}
         }

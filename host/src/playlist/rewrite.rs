@@ -6,6 +6,7 @@
 //! groups and encryption around it stay true. A segment lost so is marked as a
 //! gap.
 
+mod long;
 mod tags;
 
 use std::borrow::Cow;
@@ -194,31 +195,6 @@ impl Rewriter<'_> {
             }
             Token::Tag(tag) => self.tag(line, &tag),
             Token::Uri(uri) => self.uri(line, uri),
-        }
-    }
-
-    /// What is too long is dropped. Only what tells what follows it leaves a mark:
-    /// without its key, a segment would look clear.
-    fn long_line(&mut self, token: &Token<'_>, ending: &[u8]) {
-        match token {
-            Token::Uri(_) => {
-                let kind = self.next_kind();
-                self.range = None;
-                self.unusable_line(kind, ending);
-            }
-            Token::Tag(tag) if tag.is("EXT-X-KEY") || tag.is("EXT-X-MAP") => {
-                self.facts.read(tag);
-                self.out.push(b'#');
-                self.put(tag.name);
-                let method = match tag.is("EXT-X-KEY") {
-                    true => "METHOD=AES-128,",
-                    false => "",
-                };
-                let value = format!(":{method}URI=\"{UNUSABLE}\"");
-                self.out.extend_from_slice(value.as_bytes());
-                self.out.extend_from_slice(ending);
-            }
-            _ => {}
         }
     }
 

@@ -202,11 +202,11 @@ fn keys_that_can_not_be_read_whole_protect_all_the_same() {
 fn what_is_too_long_or_no_variable_counts_all_the_same() {
     let long = "x".repeat(LIMITS.line as usize + 1);
     let found = state(&format!(
-        "#EXT-X-MAP:URI=\"i\"\n#EXTINF:6,Title {{$x}}\n{long}\n#EXT-X-MAP:URI=\"{long}\"\n#EXTINF:6,\nb\n"
+        "#EXT-X-MAP:URI=\"i\"\n#EXTINF:6,Title {{$x}}\n{long}\n#EXTINF:3,{long}\n{long}\n#EXT-X-MAP:URI=\"{long}\"\n#EXTINF:6,\nb\n"
     ));
-    assert_eq!(found.duration, Duration::from_secs(12));
+    assert_eq!(found.duration, Duration::from_secs(15));
     let newest = found.newest.unwrap();
-    assert_eq!((newest.sequence, newest.init), (1, None));
+    assert_eq!((newest.sequence, newest.init), (2, None));
 }
 
 #[test]

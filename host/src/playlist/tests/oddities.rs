@@ -225,6 +225,15 @@ fn limits_are_counted_and_nothing_slips_through_them() {
          #EXTINF:2,\nSegment!http://up.test/a/b/s\n",
     );
     assert_eq!(rewritten.problems.count(Problem::LongLine), 3);
+    let titled = check(
+        &format!(
+            "#EXT-X-STREAM-INF:\n#EXTINF:-1 a=\"{long}\",\r\ns\n#EXTINF: 6.006 ,{long}\n\nt\n#EXTINF:{long}\nu"
+        ),
+        "#EXT-X-STREAM-INF:\n#EXTINF:-1,\r\nSegment!http://up.test/a/b/s\n\
+         #EXTINF:6.006,\n\nSegment!http://up.test/a/b/t\n\
+         #EXTINF:0,\nSegment!http://up.test/a/b/u",
+    );
+    assert_eq!(titled.problems.count(Problem::LongLine), 3);
 
     let full = "#\n".repeat(LIMITS.lines);
     assert!(shown(full.as_bytes()).problems.is_empty());
