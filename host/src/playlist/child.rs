@@ -19,7 +19,8 @@ pub struct Child<'a> {
     pub rendition: Option<&'a RenditionKey>,
     /// The part of it that is meant, where the playlist says so.
     pub range: Option<ByteRange>,
-    /// The value of the tag that describes it, variables filled in.
+    /// The value of the tag that describes it, variables filled in; not of a
+    /// segment's `EXTINF`.
     pub tag: &'a [u8],
     /// What this playlist defines, for the playlists below it that import it: as
     /// much as `Limits::variables` lets travel.

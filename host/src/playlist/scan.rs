@@ -1,5 +1,6 @@
 //! What has to be known of a whole playlist before its first line is rewritten.
 
+use memchr::memmem;
 use url::Url;
 
 use super::problem::Limits;
@@ -35,6 +36,7 @@ pub(super) fn scan(text: &[u8], context: &Context<'_>) -> (Kind, Variables) {
     let mut variables = Variables::default();
     let mut budget = budget(&context.limits);
     let (mut playlists, mut media) = (false, false);
+    let defines = memmem::find(text, b"EXT-X-DEFINE").is_some();
     for line in lines(text).take(context.limits.lines) {
         if line.text.len() as u64 > context.limits.line {
             continue;
@@ -52,6 +54,10 @@ pub(super) fn scan(text: &[u8], context: &Context<'_>) -> (Kind, Variables) {
                 variables.define(&tag, context.parent, context.base, &mut budget);
             }
             _ => {}
+        }
+        // What follows says nothing more.
+        if media && !defines {
+            break;
         }
     }
     let kind = if playlists && !media {

@@ -103,11 +103,7 @@ impl Linker for StreamLinker<'_> {
             let digest = Digest::of(*kind, self.stream, url);
             self.found.segments.push(digest);
         }
-        let path = self.links.path(&link);
-        match self.prefix {
-            "" => Some(path),
-            prefix => Some(format!("{prefix}{path}")),
-        }
+        Some(self.links.path_below(self.prefix, &link))
     }
 }
 

@@ -30,7 +30,7 @@ impl Rewriter<'_> {
             }
             // Without it, the numbers of all that follow would be wrong.
             Token::Tag(tag) if tag.is("EXTINF") => {
-                self.describe_next(self.segment(), tag.value);
+                self.describe_next(self.segment(), b"");
                 let ends = |b: &u8| *b == b',' || b.is_ascii_whitespace();
                 let length = tag.value.trim_ascii_start().split(ends).next();
                 let is_number = |text: &&[u8]| text.len() < 32 && parse::<f64>(text).is_some();

@@ -17,7 +17,7 @@ const MOST_URIS: usize = 8;
 impl Rewriter<'_> {
     pub(super) fn tag(&mut self, line: Line<'_>, tag: &Tag<'_>) {
         if tag.is("EXTINF") {
-            self.describe_next(self.segment(), tag.value);
+            self.describe_next(self.segment(), b"");
             // A title is no list of attributes, and holds no references.
             self.keep(line.text);
             self.out.extend_from_slice(line.ending);

@@ -172,6 +172,11 @@ impl Links {
     /// The path and query that is handed out, such as
     /// `/relay/segment.ts?url=…`.
     pub fn path(&self, link: &Link) -> String {
+        self.path_below("", link)
+    }
+
+    /// The same with a path before it.
+    pub(super) fn path_below(&self, prefix: &str, link: &Link) -> String {
         let route = link.route();
         let folder = match route {
             Route::Proxy => "/proxy/",
@@ -179,11 +184,10 @@ impl Links {
         };
         let (stem, extension) = link.stem_and_extension();
         let token = self.seal(route, link);
-        let length = folder.len() + stem.len() + 1 + extension.len() + 5 + token.len() * 4 / 3 + 3;
+        let parts = [prefix, folder, stem, ".", extension, "?url="];
+        let length = parts.map(str::len).iter().sum::<usize>() + token.len() * 4 / 3 + 3;
         let mut path = String::with_capacity(length);
-        for part in [folder, stem, ".", extension, "?url="] {
-            path.push_str(part);
-        }
+        parts.iter().for_each(|part| path.push_str(part));
         URL_SAFE_NO_PAD.encode_string(token, &mut path);
         path
     }
