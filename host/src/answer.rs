@@ -103,7 +103,10 @@ impl From<FetchError> for Failure {
             FetchError::Denied(_) => "the guard refuses this address".to_owned(),
             other => other.to_string(),
         };
-        Self::new(status, error.code(), message)
+        Self {
+            retry_after: matches!(error, FetchError::Busy).then_some(1),
+            ..Self::new(status, error.code(), message)
+        }
     }
 }
 

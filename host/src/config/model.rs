@@ -124,6 +124,8 @@ pub struct Net {
     pub redirects: usize,
     #[serde(deserialize_with = "value::count")]
     pub per_origin: usize,
+    #[serde(deserialize_with = "value::count")]
+    pub held_per_origin: usize,
     #[serde(deserialize_with = "value::size")]
     pub max_url: ByteSize,
     #[serde(deserialize_with = "value::size")]

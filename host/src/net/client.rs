@@ -4,14 +4,13 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
-use dashmap::DashMap;
 use http::header::{ACCEPT_ENCODING, CONTENT_TYPE, LOCATION};
 use http::{HeaderMap, HeaderValue, Method, StatusCode};
-use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use url::{Host, Url};
 
 use super::error::FetchError;
 use super::guard::{Denied, Policy};
+use super::places::{Class, Places};
 use super::resolver::{GuardedResolver, ResolveError};
 use super::response::Response;
 use super::tape::{Replay, Tape};
@@ -55,6 +54,8 @@ pub struct Request {
     pub first_byte: Duration,
     /// Waiting for the next piece of the body.
     pub read: Duration,
+    /// What it takes a place among.
+    pub class: Class,
 }
 
 /// Makes [`Egress`]es; cheap to clone.
@@ -65,7 +66,7 @@ pub struct Net(Arc<Shared>);
 struct Shared {
     config: config::Net,
     metrics: Metrics,
-    origins: DashMap<String, Arc<Semaphore>>,
+    places: Places,
 }
 
 /// One policy's way out; clones share its connections.
@@ -85,8 +86,15 @@ enum Wire {
     Replay(Replay),
 }
 
-/// Origins remembered for their semaphores; idle ones are dropped beyond it.
-const MAX_ORIGINS: usize = 1024;
+// === impl Request ===
+
+impl Request {
+    /// The origin may hold the answer for so long.
+    pub fn hold(&mut self, held: Duration) {
+        (self.first_byte, self.read) = (held, held.max(self.read));
+        self.class = Class::Held;
+    }
+}
 
 // === impl Net ===
 
@@ -94,9 +102,9 @@ impl Net {
     /// Nothing is opened before the first fetch.
     pub fn new(config: config::Net, metrics: Metrics) -> Self {
         Self(Arc::new(Shared {
+            places: Places::new(&config, metrics.clone()),
             config,
             metrics,
-            origins: DashMap::new(),
         }))
     }
 
@@ -199,6 +207,7 @@ impl Egress {
             redirects: u8::try_from(self.shared.config.redirects).unwrap_or(u8::MAX),
             first_byte: self.shared.config.first_byte_timeout,
             read: self.shared.config.read_timeout,
+            class: Class::default(),
         }
     }
 
@@ -311,16 +320,14 @@ impl Egress {
         }
         // The wait for a free place counts against the same limit.
         let sent = tokio::time::timeout(request.first_byte, async {
-            let permit = self.permit(&request.url);
-            let permit = tokio::time::timeout(self.shared.config.connect_timeout, permit).await;
-            let permit = permit.map_err(|_| FetchError::Busy)??;
+            let place = self.shared.places.take(&request.url, request.class).await?;
             let response = builder.send().await.map_err(FetchError::from)?;
-            Ok::<_, FetchError>((permit, response))
+            Ok::<_, FetchError>((place, response))
         });
         match sent.await {
             Ok(result) => {
-                let (permit, inner) = result?;
-                Ok(Response::open(inner, request.read, permit))
+                let (place, inner) = result?;
+                Ok(Response::open(inner, request.read, place))
             }
             Err(_) => Err(FetchError::Timeout("net.first_byte_timeout")),
         }
@@ -339,25 +346,6 @@ impl Egress {
             ));
         }
         Ok(response)
-    }
-
-    async fn permit(&self, url: &Url) -> Result<OwnedSemaphorePermit, FetchError> {
-        let origins = &self.shared.origins;
-        if origins.len() > MAX_ORIGINS {
-            origins.retain(|_, semaphore| Arc::strong_count(semaphore) > 1);
-        }
-        let places = self.shared.config.per_origin;
-        let semaphore = origins
-            .entry(url.origin().ascii_serialization())
-            .or_insert_with(|| Arc::new(Semaphore::new(places)))
-            .clone();
-        if semaphore.available_permits() == 0 {
-            self.shared.metrics.limit("net.per_origin");
-        }
-        semaphore
-            .acquire_owned()
-            .await
-            .map_err(|_| FetchError::Busy)
     }
 }
 

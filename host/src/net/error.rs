@@ -31,7 +31,7 @@ pub enum FetchError {
     /// The body is longer than the reader's limit, in bytes.
     #[error("the body is longer than {0} bytes")]
     BodyTooLarge(u64),
-    /// `net.per_origin` requests are under way and none ended in time.
+    /// All places for such requests are taken, and none became free in time.
     #[error("too many requests to this origin are under way")]
     Busy,
     /// The caller's own budget of requests or bytes is used up.

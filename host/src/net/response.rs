@@ -8,11 +8,11 @@ use bytes::{Bytes, BytesMut};
 use http::header::{CONTENT_ENCODING, CONTENT_LENGTH, TRANSFER_ENCODING};
 use http::{HeaderMap, StatusCode};
 use http_body::Body as _;
-use tokio::sync::OwnedSemaphorePermit;
 use url::Url;
 
 use super::error::FetchError;
 use super::patience::Patience;
+use super::places::Place;
 use super::tape::Note;
 
 /// A response whose body has not been read yet.
@@ -35,8 +35,8 @@ enum Body {
         /// Between two pieces: `net.read_timeout`, unless the request said
         /// otherwise.
         patience: Patience,
-        /// Its place among `net.per_origin`.
-        _permit: OwnedSemaphorePermit,
+        /// Until the body is read or given up.
+        _place: Place,
     },
     /// `cut`: the recording has only the beginning.
     Replay { left: Option<Bytes>, cut: bool },
@@ -45,11 +45,7 @@ enum Body {
 // === impl Response ===
 
 impl Response {
-    pub(super) fn open(
-        inner: reqwest::Response,
-        read: Duration,
-        permit: OwnedSemaphorePermit,
-    ) -> Self {
+    pub(super) fn open(inner: reqwest::Response, read: Duration, place: Place) -> Self {
         let url = inner.url().clone();
         let (head, inner) = http::Response::<reqwest::Body>::from(inner).into_parts();
         Self {
@@ -59,7 +55,7 @@ impl Response {
             body: Body::Open {
                 inner,
                 patience: Patience::new(read),
-                _permit: permit,
+                _place: place,
             },
             note: None,
         }

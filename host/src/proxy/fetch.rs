@@ -205,6 +205,7 @@ async fn fetch(
 ) -> Result<Found, Failure> {
     let (kind, asked) = (part.0.kind, part.1);
     let mut request = upstream.egress.get(upstream.url.clone());
+    request.class = net::Class::Body;
     if let Some(asked) = asked {
         request.headers.insert(RANGE, asked.header());
     }

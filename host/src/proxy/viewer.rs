@@ -184,6 +184,7 @@ impl Resume {
             last: None,
         };
         let mut request = upstream.egress.get(upstream.url.clone());
+        request.class = net::Class::Body;
         request.headers.insert(RANGE, asked.header());
         let strong = body.head.etag.as_ref();
         if let Some(etag) = strong.filter(|etag| !etag.as_bytes().starts_with(b"W/")) {

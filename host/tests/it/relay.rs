@@ -6,6 +6,7 @@ mod cors;
 mod faults;
 mod front;
 mod latency;
+mod places;
 mod playlists;
 mod ranges;
 mod sharing;
