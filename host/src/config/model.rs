@@ -119,6 +119,8 @@ pub struct Net {
     #[serde(deserialize_with = "value::duration")]
     pub first_byte_timeout: Duration,
     #[serde(deserialize_with = "value::duration")]
+    pub total_timeout: Duration,
+    #[serde(deserialize_with = "value::duration")]
     pub read_timeout: Duration,
     #[serde(deserialize_with = "value::count_or_zero")]
     pub redirects: usize,

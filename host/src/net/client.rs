@@ -6,6 +6,7 @@ use std::time::Duration;
 use bytes::Bytes;
 use http::header::{ACCEPT_ENCODING, CONTENT_TYPE, LOCATION};
 use http::{HeaderMap, HeaderValue, Method, StatusCode};
+use tokio::time::Instant;
 use url::{Host, Url};
 
 use super::error::FetchError;
@@ -52,6 +53,11 @@ pub struct Request {
     pub redirects: u8,
     /// Waiting for the first byte of one hop.
     pub first_byte: Duration,
+    /// The key that says how long that is.
+    pub first_byte_key: &'static str,
+    /// When the last hop must have answered. A request that is sent once more has
+    /// the same.
+    pub deadline: Instant,
     /// Waiting for the next piece of the body.
     pub read: Duration,
     /// What it takes a place among.
@@ -89,10 +95,22 @@ enum Wire {
 // === impl Request ===
 
 impl Request {
-    /// The origin may hold the answer for so long.
-    pub fn hold(&mut self, held: Duration) {
-        (self.first_byte, self.read) = (held, held.max(self.read));
+    /// The origin may hold the answer for so long; `key` says so.
+    pub fn hold(&mut self, held: Duration, key: &'static str) {
+        self.deadline += held.saturating_sub(self.first_byte);
+        (self.first_byte, self.first_byte_key) = (held, key);
+        self.read = held.max(self.read);
         self.class = Class::Held;
+    }
+
+    /// When a hop that begins now must have answered, and what says so.
+    fn due(&self) -> (Instant, &'static str) {
+        let due = Instant::now() + self.first_byte;
+        if due <= self.deadline {
+            (due, self.first_byte_key)
+        } else {
+            (self.deadline, "net.total_timeout")
+        }
     }
 }
 
@@ -197,16 +215,21 @@ impl Egress {
         matches!(self.wire, Wire::Replay(_))
     }
 
-    /// A GET with the configured redirects and timeouts.
+    /// A GET with the configured redirects and timeouts, whose time begins now.
     pub fn get(&self, url: Url) -> Request {
+        let config = &self.shared.config;
+        // There is time for one hop at least.
+        let one = config.connect_timeout + config.first_byte_timeout;
         Request {
             method: Method::GET,
             url,
             headers: HeaderMap::new(),
             body: Bytes::new(),
-            redirects: u8::try_from(self.shared.config.redirects).unwrap_or(u8::MAX),
-            first_byte: self.shared.config.first_byte_timeout,
-            read: self.shared.config.read_timeout,
+            redirects: u8::try_from(config.redirects).unwrap_or(u8::MAX),
+            first_byte: config.first_byte_timeout,
+            first_byte_key: "net.first_byte_timeout",
+            deadline: Instant::now() + config.total_timeout.max(one),
+            read: config.read_timeout,
             class: Class::default(),
         }
     }
@@ -319,7 +342,8 @@ impl Egress {
             builder = builder.body(request.body.clone());
         }
         // The wait for a free place counts against the same limit.
-        let sent = tokio::time::timeout(request.first_byte, async {
+        let (due, limit) = request.due();
+        let sent = tokio::time::timeout_at(due, async {
             let place = self.shared.places.take(&request.url, request.class).await?;
             let response = builder.send().await.map_err(FetchError::from)?;
             Ok::<_, FetchError>((place, response))
@@ -329,7 +353,7 @@ impl Egress {
                 let (place, inner) = result?;
                 Ok(Response::open(inner, request.read, place))
             }
-            Err(_) => Err(FetchError::Timeout("net.first_byte_timeout")),
+            Err(_) => Err(FetchError::Timeout(limit)),
         }
     }
 

@@ -323,7 +323,7 @@ async fn fetch(
         let target = seen.and_then(|seen| seen.target);
         let held = target.map(|target| target.saturating_mul(3).saturating_add(HELD));
         let held = held.map_or(config.hold, |held| held.min(config.hold));
-        request.hold(held);
+        request.hold(held, "relay.hold");
         limit = limit.max(held + config.playlist_timeout);
     }
     let answered = text::in_time(proxy, limit, async {

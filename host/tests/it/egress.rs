@@ -4,16 +4,18 @@
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::{Duration, Instant};
 
 use axum::Router;
 use axum::response::Redirect;
 use axum::routing::get;
+use f1_streams::config::Config;
 use f1_streams::proxy::Kind;
 use reqwest::StatusCode;
 use tokio::net::TcpListener;
 
 use crate::house::{House, uri_lines};
-use crate::origin::{code, sealed};
+use crate::origin::{Origin, Step, code, head, ok, sealed};
 
 /// 127.0.0.3 is allowed to everybody in these houses, 127.0.0.1 to nobody.
 const ALLOWED: &str = "127.0.0.3:0";
@@ -139,6 +141,48 @@ async fn a_redirect_to_a_denied_address_is_refused_at_that_hop() {
         (StatusCode::BAD_GATEWAY, "upstream_redirects".into())
     );
     assert!(canary.is_untouched());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn all_hops_and_tries_of_a_fetch_have_one_deadline() {
+    let house = House::edited(|config: &mut Config| {
+        config.net.connect_timeout = Duration::from_millis(500);
+        config.net.first_byte_timeout = Duration::from_secs(1);
+        config.net.total_timeout = Duration::from_secs(2);
+    })
+    .await;
+    let origin = Origin::new(|ask| {
+        let late = Step::Wait(Duration::from_millis(800));
+        let to = |path: &str| Step::Send(head("302 Found", &[("Location", path)]));
+        match ask.path() {
+            "/slow/1" => vec![late, to("/slow/2")],
+            "/slow/2" => vec![late, Step::Reset],
+            "/endless" => vec![late, to("/endless")],
+            "/never" => vec![Step::Wait(Duration::from_secs(30))],
+            _ => [vec![late], ok(&packets())].concat(),
+        }
+    })
+    .await;
+    let ask = async |path: &str| {
+        let (link, began) = (
+            sealed(&house, Kind::Segment, &origin.url(path)),
+            Instant::now(),
+        );
+        (code(&house, &link).await, began.elapsed())
+    };
+    let ((status, _), _) = ask("/fine").await;
+    assert_eq!(status, StatusCode::OK, "the positive control");
+    let late = (StatusCode::GATEWAY_TIMEOUT, "upstream_timeout".to_owned());
+    for (n, path) in ["/endless", "/slow/1"].iter().enumerate() {
+        let (failed, took) = ask(path).await;
+        assert_eq!(failed, late, "{path}");
+        assert!(took < Duration::from_millis(2500), "{path} took {took:?}");
+        let hits = house.metrics.limit_hits("net.total_timeout");
+        assert_eq!(hits, n as u64 + 1, "{path}");
+    }
+    assert_eq!(house.metrics.limit_hits("net.first_byte_timeout"), 0);
+    assert_eq!(ask("/never").await.0, late);
+    assert_eq!(house.metrics.limit_hits("net.first_byte_timeout"), 1);
 }
 
 #[tokio::test(flavor = "multi_thread")]

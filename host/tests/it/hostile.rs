@@ -103,6 +103,12 @@ impl Lab {
         }
     }
 
+    /// Other limits of `[net]`, for sites that are made from here on.
+    fn set_net(&mut self, text: &str) {
+        let config = Config::from_toml(text, self.dir.path()).unwrap().config;
+        self.net = Net::new(config.net, self.metrics.clone());
+    }
+
     /// A site for every plugin here; `text` is more of its file.
     pub(crate) fn site(&self, text: &str) -> Arc<Site> {
         let site = load_site(

@@ -132,7 +132,9 @@ impl Outbound {
         let most = self.limits.redirects;
         let capped =
             matches!(request.redirects, wit_http::Redirects::Follow(n) if usize::from(n) > most);
-        let outgoing = outgoing(site, request, &self.limits, &self.metrics)?;
+        let mut outgoing = outgoing(site, request, &self.limits, &self.metrics)?;
+        // It may wait for a place, and has the time that the guest gives it.
+        outgoing.deadline = self.deadline;
         let exchange = async {
             if self.parallel.available_permits() == 0 {
                 self.metrics.limit("plugins.limits.parallel");

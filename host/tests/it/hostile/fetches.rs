@@ -256,6 +256,31 @@ async fn p20_slow_bodies_end_with_the_call_and_few_are_open_at_once() {
     panic!("{} connections are still open", server.open.load(SeqCst));
 }
 
+/// `net.total_timeout` is over long before the second is begun.
+#[tokio::test(flavor = "multi_thread")]
+async fn p20_a_request_that_waits_for_its_turn_has_the_time_of_its_call() {
+    let head = "HTTP/1.1 200 OK\r\nconnection: close\r\ncontent-length: 1\r\n\r\n";
+    let server = Server::start(head).await;
+    let mut lab = Lab::new("[plugins.override.site-a]\nwall = \"60s\"\nparallel = 1\n");
+    let times =
+        "connect_timeout = \"200ms\"\nfirst_byte_timeout = \"200ms\"\ntotal_timeout = \"400ms\"";
+    lab.set_net(&format!("[net]\nports = []\n{times}\n"));
+    let mut image = Image::new();
+    let requests = image.requests(&format!("http://127.0.0.1:{}/", server.port), 2);
+    // As above; an answer begins with whether it is an error.
+    let extract = format!(
+        "i32.const {} i32.const {} i32.const {ANSWER} call $send_all
+        i32.const {ANSWER} i32.load local.tee $i i32.load8_u if unreachable end
+        local.get $i i32.load8_u offset=40 if unreachable end
+        i32.const 512",
+        requests.0, requests.1
+    );
+    let site = lab.site(&server.site());
+    let ended = lab.extract(&guest(&image, extract), &site).await;
+    assert_eq!(ended.result.unwrap_err().code(), "not_found");
+    assert_eq!(server.requests.load(SeqCst), 2);
+}
+
 /// What is beyond the call's requests is answered, not begun.
 #[tokio::test(flavor = "multi_thread")]
 async fn p16_requests_that_are_not_paid_for_are_no_tasks() {

@@ -105,6 +105,36 @@ async fn slow_readers_of_segments_keep_nobody_from_playlists() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_reload_may_be_held_for_longer_than_a_fetch_takes() {
+    let house = House::edited(|config: &mut Config| {
+        config.net.connect_timeout = Duration::from_millis(500);
+        config.net.first_byte_timeout = Duration::from_millis(500);
+        config.net.total_timeout = Duration::from_secs(1);
+        config.relay.hold = Duration::from_secs(3);
+    })
+    .await;
+    let gate = Gate::new();
+    let origin = patient(&gate).await;
+    let live = sealed(&house, Kind::Playlist, &origin.url("/live.m3u8"));
+    is_there(&house, &live).await;
+    let late = refusal(ask(&house, &format!("{live}&_HLS_msn=11&_HLS_part=0"), &[]).await).await;
+    let timeout = (StatusCode::GATEWAY_TIMEOUT, "upstream_timeout".to_owned());
+    assert_eq!(late, timeout);
+    let hits = |limit| house.metrics.limit_hits(limit);
+    assert_eq!(hits("relay.hold"), 1);
+    assert_eq!(
+        hits("net.first_byte_timeout") + hits("net.total_timeout"),
+        0
+    );
+    let opened = async {
+        tokio::time::sleep(Duration::from_secs(2)).await;
+        gate.open();
+    };
+    let reload = format!("{live}&_HLS_msn=11&_HLS_part=1");
+    join(arrives(&house, &reload), opened).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn reloads_that_are_held_keep_nobody_from_anything_else() {
     let (house, gate) = (narrow().await, Gate::new());
     let origin = patient(&gate).await;
