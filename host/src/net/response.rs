@@ -92,8 +92,12 @@ impl Response {
         }
     }
 
-    /// The length the origin promised, in bytes.
+    /// The length the origin promised, in bytes. Beside a transfer coding a length
+    /// says nothing (RFC 9112, section 6.3).
     pub fn content_length(&self) -> Option<u64> {
+        if self.headers.contains_key(TRANSFER_ENCODING) {
+            return None;
+        }
         self.headers
             .get(CONTENT_LENGTH)?
             .to_str()
@@ -105,9 +109,14 @@ impl Response {
     /// Whether the body says where it ends; otherwise it ends with the connection
     /// (RFC 9112, section 6.3).
     pub fn is_delimited(&self) -> bool {
-        [CONTENT_LENGTH, TRANSFER_ENCODING]
-            .iter()
-            .any(|field| self.headers.contains_key(field))
+        let codings = self.headers.get_all(TRANSFER_ENCODING);
+        match codings.iter().next_back() {
+            Some(codings) => {
+                let last = codings.as_bytes().rsplit(|b| *b == b',').next();
+                last.is_some_and(|coding| coding.trim_ascii().eq_ignore_ascii_case(b"chunked"))
+            }
+            None => self.headers.contains_key(CONTENT_LENGTH),
+        }
     }
 
     /// Whether the body is encoded although nothing but identity was asked for.
@@ -194,6 +203,47 @@ impl Body {
                     return Poll::Ready(Err(FetchError::Timeout("net.read_timeout")));
                 }
             }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_transfer_coding_decides_where_a_body_ends() {
+        for (fields, length, delimited) in [
+            (vec![], None, false),
+            (vec![("content-length", "5")], Some(5), true),
+            (vec![("transfer-encoding", "chunked")], None, true),
+            (vec![("transfer-encoding", "gzip, Chunked ")], None, true),
+            (vec![("transfer-encoding", "identity")], None, false),
+            (vec![("transfer-encoding", "chunked, x")], None, false),
+            (
+                vec![("transfer-encoding", "x"), ("transfer-encoding", "chunked")],
+                None,
+                true,
+            ),
+            (
+                vec![("content-length", "5"), ("transfer-encoding", "identity")],
+                None,
+                false,
+            ),
+            (
+                vec![("content-length", "5"), ("transfer-encoding", "chunked")],
+                None,
+                true,
+            ),
+        ] {
+            let mut headers = HeaderMap::new();
+            for (name, value) in &fields {
+                headers.append(*name, value.parse().expect("a value"));
+            }
+            let url = "http://a.test/".parse().expect("a URL");
+            let response = Response::replay((StatusCode::OK, headers), url, Bytes::new(), false);
+            assert_eq!(response.content_length(), length, "{fields:?}");
+            assert_eq!(response.is_delimited(), delimited, "{fields:?}");
         }
     }
 }

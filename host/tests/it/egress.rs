@@ -186,6 +186,34 @@ async fn all_hops_and_tries_of_a_fetch_have_one_deadline() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_length_beside_a_transfer_coding_is_no_promise() {
+    let house = House::empty("").await;
+    let origin = Origin::new(|ask| {
+        let coding = ask.path().strip_suffix(".ts").unwrap()[1..].to_owned();
+        let fields = [("Content-Length", "188"), ("Transfer-Encoding", &*coding)];
+        let body = match &*coding {
+            "chunked" => [b"178\r\n", &packets()[..], b"\r\n0\r\n\r\n"].concat(),
+            _ => packets(),
+        };
+        vec![Step::Send(head("200 OK", &fields)), Step::Send(body)]
+    })
+    .await;
+    // Where only the end of the connection ends a body, nobody knows that it is whole.
+    for (path, kept) in [("/chunked.ts", true), ("/identity.ts", false)] {
+        let link = sealed(&house, Kind::Segment, &origin.url(path));
+        let asked = origin.asked();
+        for times in 1..=2 {
+            let answer = house.get(&link).await;
+            let cache = answer.headers()["cache-control"].to_str().unwrap();
+            assert_eq!(cache == "no-store", !kept, "{path}: {cache}");
+            assert!(answer.bytes().await.unwrap() == packets(), "{path}");
+            let fetches = if kept { 1 } else { times };
+            assert_eq!(origin.asked() - asked, fetches, "{path}");
+        }
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_playlist_cannot_lead_to_a_denied_address() {
     let house = House::empty("").await;
     let canary = Canary::new().await;
