@@ -1,16 +1,20 @@
 //! One site's cookies, by ordinary domain and path matching (RFC 6265).
 //!
 //! Bounded: a cookie of more than 4 KiB is ignored, as browsers do, and so is
-//! a new one beyond 256; expired ones make room first.
+//! a new one beyond 64 of a host and 256 in all, once expired ones have made room.
+//! What is there can always be renewed and taken back: a jar that is full must not
+//! keep a session from going on.
 
 use std::sync::{Arc, Mutex, PoisonError};
 
-use cookie_store::{CookieDomain, CookieStore};
+use cookie_store::{Cookie, CookieDomain, CookieStore};
 use http::header::SET_COOKIE;
 use http::{HeaderMap, HeaderValue};
 use url::Url;
 
 const MAX_COOKIES: usize = 256;
+/// The media hosts of a stream share the jar with its site.
+const MAX_OF_HOST: usize = 64;
 const MAX_COOKIE_BYTES: usize = 4096;
 
 /// A cookie jar; clones share it.
@@ -23,11 +27,15 @@ impl Jar {
         let mut store = self.lock();
         for value in headers.get_all(SET_COOKIE) {
             let Ok(text) = value.to_str() else { continue };
-            if text.len() > MAX_COOKIE_BYTES || store.iter_any().count() >= MAX_COOKIES {
+            if text.len() > MAX_COOKIE_BYTES {
                 continue;
             }
-            // A cookie for a foreign domain or a malformed one is ignored.
-            let _ = store.parse(text, url);
+            // A malformed one is ignored, and so is one for a foreign domain.
+            if let Ok(cookie) = Cookie::parse(text, url)
+                && has_room(&mut store, &cookie)
+            {
+                let _ = store.insert(cookie.into_owned(), url);
+            }
         }
     }
 
@@ -88,6 +96,37 @@ impl Jar {
         // A panic while holding the lock leaves the store whole.
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
+}
+
+/// Whether there is room for it, after expired ones have gone. What replaces or
+/// expires another takes none.
+fn has_room(store: &mut CookieStore, cookie: &Cookie<'_>) -> bool {
+    let Some(host) = cookie.domain.as_cow() else {
+        return false;
+    };
+    if cookie.is_expired() || store.contains_any(&host, &cookie.path, cookie.name()) {
+        return true;
+    }
+    let is_full = |store: &CookieStore| {
+        let of_host = store
+            .iter_any()
+            .filter(|known| known.domain.as_cow().as_ref() == Some(&host));
+        of_host.count() >= MAX_OF_HOST || store.iter_any().count() >= MAX_COOKIES
+    };
+    if !is_full(store) {
+        return true;
+    }
+    let expired = store.iter_any().filter(|known| known.is_expired());
+    let expired: Vec<_> = expired
+        .map(|known| {
+            let host = known.domain.as_cow().unwrap_or_default().into_owned();
+            (host, known.path.to_string(), known.name().to_owned())
+        })
+        .collect();
+    for (host, path, name) in expired {
+        store.remove(&host, &path, &name);
+    }
+    !is_full(store)
 }
 
 #[cfg(test)]
@@ -158,11 +197,44 @@ mod tests {
     fn the_jar_is_bounded() {
         let jar = Jar::default();
         let home = Url::parse("http://site.test/").expect("url");
-        for n in 0..400 {
-            jar.receive(&home, &set(&[&format!("c{n}=v; Path=/")]));
-        }
-        jar.receive(&home, &set(&[&format!("big={}; Path=/", "v".repeat(5000))]));
-        assert_eq!(jar.lock().iter_any().count(), MAX_COOKIES);
+        jar.set(&home, &format!("big={}; Path=/", "v".repeat(5000)));
         assert!(jar.get(&home, "big").is_none());
+        for n in 0..400 {
+            let host = Url::parse(&format!("http://h{}.test/", n % 10)).expect("url");
+            jar.set(&host, &format!("c{n}=v; Path=/"));
+        }
+        assert_eq!(jar.lock().iter_any().count(), MAX_COOKIES);
+    }
+
+    #[test]
+    fn a_full_jar_lets_what_is_there_be_renewed_and_taken_back() {
+        let jar = Jar::default();
+        let home = Url::parse("http://site.test/").expect("url");
+        jar.set(&home, "session=1; Path=/");
+        jar.set(&home, "old=1; Path=/");
+        for n in 0..300 {
+            jar.set(&home, &format!("c{n}=v; Path=/"));
+        }
+        assert_eq!(jar.lock().iter_any().count(), MAX_OF_HOST);
+        jar.set(&home, "session=2; Path=/");
+        assert_eq!(jar.get(&home, "session").as_deref(), Some("2"));
+        jar.set(&home, "late=1; Path=/");
+        assert!(jar.get(&home, "late").is_none(), "it is full");
+        jar.set(&home, "old=; Path=/; Max-Age=0");
+        assert!(jar.get(&home, "old").is_none());
+        jar.set(&home, "late=1; Path=/");
+        assert_eq!(jar.get(&home, "late").as_deref(), Some("1"));
+    }
+
+    #[test]
+    fn a_host_that_sets_many_leaves_room_for_others() {
+        let jar = Jar::default();
+        let (media, home) = ("http://media.test/", "http://site.test/");
+        let [media, home] = [media, home].map(|url| Url::parse(url).expect("url"));
+        for n in 0..300 {
+            jar.set(&media, &format!("c{n}=v; Path=/{n}"));
+        }
+        jar.set(&home, "session=1; Path=/");
+        assert_eq!(jar.get(&home, "session").as_deref(), Some("1"));
     }
 }
