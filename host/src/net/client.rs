@@ -265,6 +265,7 @@ impl Egress {
                 tracing::warn!(purpose, code = denied.code(), %denied, "fetch refused");
             }
             Err(FetchError::Timeout(limit)) => self.shared.metrics.limit(limit),
+            Err(FetchError::HeadersTooLarge) => self.shared.metrics.limit("net.max_headers"),
             _ => {}
         }
         result
@@ -364,10 +365,7 @@ impl Egress {
             .map(|(name, value)| name.as_str().len() + value.len())
             .sum();
         if header_bytes as u64 > self.shared.config.max_headers.as_u64() {
-            self.shared.metrics.limit("net.max_headers");
-            return Err(FetchError::Protocol(
-                "its headers are larger than net.max_headers".into(),
-            ));
+            return Err(FetchError::HeadersTooLarge);
         }
         Ok(response)
     }

@@ -28,6 +28,9 @@ pub enum FetchError {
     /// More hops than allowed.
     #[error("too many redirects")]
     TooManyRedirects,
+    /// More than `net.max_headers`, or than anybody sends.
+    #[error("its headers are too many, or larger than net.max_headers")]
+    HeadersTooLarge,
     /// The body is longer than the reader's limit, in bytes.
     #[error("the body is longer than {0} bytes")]
     BodyTooLarge(u64),
@@ -52,6 +55,7 @@ impl FetchError {
             Self::Tls => "upstream_tls",
             Self::Timeout(_) => "upstream_timeout",
             Self::TooManyRedirects => "upstream_redirects",
+            Self::HeadersTooLarge => "upstream_headers",
             Self::BodyTooLarge(_) => "upstream_too_large",
             Self::Busy => "upstream_busy",
             Self::Budget => "budget",
@@ -72,6 +76,10 @@ impl From<reqwest::Error> for FetchError {
             }
             if this.downcast_ref::<io::Error>().is_some_and(is_tls) && error.is_connect() {
                 return Self::Tls;
+            }
+            let hyper = this.downcast_ref::<hyper::Error>();
+            if hyper.is_some_and(hyper::Error::is_parse_too_large) {
+                return Self::HeadersTooLarge;
             }
             cause = this.source();
         }

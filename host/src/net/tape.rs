@@ -102,6 +102,7 @@ impl Failure {
             FetchError::Tls => Self::Tls,
             FetchError::Timeout(_) => Self::Timeout,
             FetchError::TooManyRedirects
+            | FetchError::HeadersTooLarge
             | FetchError::BodyTooLarge(_)
             | FetchError::Budget
             | FetchError::Protocol(_) => Self::Protocol,

@@ -214,6 +214,34 @@ async fn a_length_beside_a_transfer_coding_is_no_promise() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn headers_that_are_too_large_are_not_asked_for_again() {
+    let house = House::empty("").await;
+    let origin = Origin::new(|ask| {
+        let (count, length) = match ask.path() {
+            "/few.ts" => (20, 10),
+            "/many.ts" => (120, 10),
+            "/large.ts" => (20, 5_000),
+            _ => (1, 500_000),
+        };
+        let value = "v".repeat(length);
+        let name = |n: usize| format!("X-{n}");
+        let names: Vec<String> = (0..count).map(name).collect();
+        let fields = names.iter().map(|name| (&**name, &*value));
+        let fields: Vec<(&str, &str)> = fields.collect();
+        vec![Step::Send(head("200 OK", &fields)), Step::Send(packets())]
+    })
+    .await;
+    let link = |path: &str| sealed(&house, Kind::Segment, &origin.url(path));
+    assert_eq!(house.get(&link("/few.ts")).await.status(), StatusCode::OK);
+    let too_large = (StatusCode::BAD_GATEWAY, "upstream_headers".to_owned());
+    for (n, path) in (1..).zip(["/many.ts", "/large.ts", "/huge.ts"]) {
+        assert_eq!(code(&house, &link(path)).await, too_large, "{path}");
+        assert_eq!(origin.asked(), n + 1, "{path}");
+        assert_eq!(house.metrics.limit_hits("net.max_headers"), n as u64);
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_playlist_cannot_lead_to_a_denied_address() {
     let house = House::empty("").await;
     let canary = Canary::new().await;

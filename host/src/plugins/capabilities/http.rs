@@ -291,6 +291,7 @@ fn guest_error(error: FetchError) -> wit_http::Error {
         FetchError::Timeout(_) => wit_http::Error::Timeout,
         FetchError::TooManyRedirects => wit_http::Error::TooManyRedirects,
         FetchError::BodyTooLarge(max) => wit_http::Error::BodyTooLarge(max),
+        error @ FetchError::HeadersTooLarge => wit_http::Error::Protocol(error.to_string()),
         FetchError::Protocol(text) => wit_http::Error::Protocol(text),
     }
 }
