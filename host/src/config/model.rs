@@ -128,6 +128,10 @@ pub struct Net {
     pub per_origin: usize,
     #[serde(deserialize_with = "value::count")]
     pub held_per_origin: usize,
+    #[serde(deserialize_with = "value::count")]
+    pub lookups: usize,
+    #[serde(deserialize_with = "value::duration_or_zero")]
+    pub dns_ttl: Duration,
     #[serde(deserialize_with = "value::size")]
     pub max_url: ByteSize,
     #[serde(deserialize_with = "value::size")]

@@ -11,6 +11,7 @@ use url::{Host, Url};
 
 use super::error::FetchError;
 use super::guard::{Denied, Policy};
+use super::lookups::Lookups;
 use super::places::{Class, Places};
 use super::resolver::{GuardedResolver, ResolveError};
 use super::response::Response;
@@ -73,6 +74,7 @@ struct Shared {
     config: config::Net,
     metrics: Metrics,
     places: Places,
+    lookups: Lookups,
 }
 
 /// One policy's way out; clones share its connections.
@@ -121,6 +123,7 @@ impl Net {
     pub fn new(config: config::Net, metrics: Metrics) -> Self {
         Self(Arc::new(Shared {
             places: Places::new(&config, metrics.clone()),
+            lookups: Lookups::new(&config, metrics.clone()),
             config,
             metrics,
         }))
@@ -148,10 +151,7 @@ impl Net {
     /// A way out under `policy`, with a connection pool of its own.
     pub fn egress(&self, policy: Policy) -> Result<Egress, FetchError> {
         let config = &self.0.config;
-        let resolver = GuardedResolver {
-            policy: Arc::new(policy),
-            timeout: config.connect_timeout,
-        };
+        let resolver = self.resolver(policy);
         // The one place that makes a client: no environment proxies, no
         // redirects, cookies or decompression of its own.
         #[allow(clippy::disallowed_methods)]
@@ -181,15 +181,19 @@ impl Net {
     /// A way out under `policy` that answers from `replay` and opens no
     /// socket. Names are not resolved: of a URL everything else is judged.
     pub fn replay(&self, policy: Policy, replay: Replay) -> Egress {
-        let resolver = GuardedResolver {
-            policy: Arc::new(policy),
-            timeout: self.0.config.connect_timeout,
-        };
         Egress {
             shared: self.0.clone(),
-            resolver,
+            resolver: self.resolver(policy),
             wire: Wire::Replay(replay),
             tape: None,
+        }
+    }
+
+    fn resolver(&self, policy: Policy) -> GuardedResolver {
+        GuardedResolver {
+            policy: Arc::new(policy),
+            lookups: self.0.lookups.clone(),
+            timeout: self.0.config.connect_timeout,
         }
     }
 }

@@ -18,6 +18,7 @@ mod client;
 mod error;
 mod guard;
 mod jar;
+mod lookups;
 mod patience;
 mod places;
 mod profile;

@@ -11,6 +11,7 @@ use std::time::Duration;
 use reqwest::dns::{Addrs, Name, Resolve, Resolving};
 
 use super::guard::{Denied, Policy};
+use super::lookups::Lookups;
 
 /// Travels through reqwest's error chain to [`super::FetchError`].
 #[derive(Debug, thiserror::Error)]
@@ -25,6 +26,7 @@ pub(super) enum ResolveError {
 #[derive(Clone, Debug)]
 pub(super) struct GuardedResolver {
     pub(super) policy: Arc<Policy>,
+    pub(super) lookups: Lookups,
     pub(super) timeout: Duration,
 }
 
@@ -33,29 +35,20 @@ impl GuardedResolver {
     pub(super) async fn addresses(&self, name: &str) -> Result<Vec<SocketAddr>, ResolveError> {
         let name = name.trim_end_matches('.').to_ascii_lowercase();
         let answers = match self.policy.hosts.get(&name) {
-            Some(ip) => vec![SocketAddr::new(*ip, 0)],
+            Some(ip) => [*ip].into(),
             None => {
                 let absolute = format!("{name}.");
-                tokio::time::timeout(
-                    self.timeout,
-                    tokio::net::lookup_host((absolute.as_str(), 0)),
-                )
-                .await
-                .map_err(|_| ResolveError::NoAddress)?
-                .map_err(|_| ResolveError::NoAddress)?
-                .collect()
+                let found = self.lookups.find(&absolute);
+                let found = tokio::time::timeout(self.timeout, found).await;
+                found.ok().flatten().ok_or(ResolveError::NoAddress)?
             }
         };
-        for answer in &answers {
+        for answer in answers.iter() {
             self.policy
-                .judge_address(&name, answer.ip())
+                .judge_address(&name, *answer)
                 .map_err(ResolveError::Denied)?;
         }
-        if answers.is_empty() {
-            Err(ResolveError::NoAddress)
-        } else {
-            Ok(answers)
-        }
+        Ok(answers.iter().map(|ip| SocketAddr::new(*ip, 0)).collect())
     }
 }
 
@@ -72,6 +65,7 @@ impl Resolve for GuardedResolver {
 #[cfg(test)]
 mod tests {
     use super::super::guard::tests::policy;
+    use super::super::lookups::tests::config;
     use super::*;
 
     fn resolver(host: &str, ip: &str) -> GuardedResolver {
@@ -81,6 +75,7 @@ mod tests {
             .insert(host.to_owned(), ip.parse().expect("ip"));
         GuardedResolver {
             policy: Arc::new(policy),
+            lookups: Lookups::new(&config(""), crate::metrics::Metrics::new()),
             timeout: Duration::from_secs(1),
         }
     }

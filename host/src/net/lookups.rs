@@ -1,0 +1,267 @@
+//! Names to addresses, one question for all who ask at the same time.
+//!
+//! The system's resolver holds a thread for as long as it likes, also when nobody
+//! waits any more. So few questions are open at once (`net.lookups`), each keeps
+//! its place until it is answered, and whoever asks for a name meanwhile waits for
+//! the same answer. It is remembered for `net.dns_ttl`. Nothing is judged here:
+//! every policy judges for itself.
+
+use std::fmt::Debug;
+use std::io;
+use std::net::{IpAddr, ToSocketAddrs as _};
+use std::sync::Arc;
+
+use dashmap::DashMap;
+use dashmap::mapref::entry::Entry;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
+
+use crate::config;
+use crate::metrics::Metrics;
+
+/// Who answers.
+pub(super) trait Lookup: Debug + Send + Sync {
+    /// All addresses of an absolute name; blocks.
+    fn addresses(&self, absolute: &str) -> io::Result<Vec<IpAddr>>;
+}
+
+/// As the machine is set up.
+#[derive(Debug)]
+struct System;
+
+/// `None`: no address.
+type Answer = Option<Arc<[IpAddr]>>;
+
+/// Clones share everything.
+#[derive(Clone, Debug)]
+pub(super) struct Lookups(Arc<Inner>);
+
+#[derive(Debug)]
+struct Inner {
+    lookup: Arc<dyn Lookup>,
+    places: Arc<Semaphore>,
+    /// `None` where nothing is to be remembered.
+    answers: Option<moka::sync::Cache<String, Arc<[IpAddr]>>>,
+    /// `None` until there is an answer.
+    open: DashMap<String, watch::Receiver<Option<Answer>>>,
+    metrics: Metrics,
+}
+
+/// An open question: as long as it lives, others join it.
+struct Question {
+    lookups: Lookups,
+    name: String,
+    _place: OwnedSemaphorePermit,
+}
+
+/// Names remembered: a few for each stream that plays.
+const REMEMBERED: u64 = 1024;
+
+// === impl Lookups ===
+
+impl Lookups {
+    pub(super) fn new(config: &config::Net, metrics: Metrics) -> Self {
+        Self::of(Arc::new(System), config, metrics)
+    }
+
+    pub(super) fn of(lookup: Arc<dyn Lookup>, config: &config::Net, metrics: Metrics) -> Self {
+        let remember = || {
+            moka::sync::Cache::builder()
+                .max_capacity(REMEMBERED)
+                .time_to_live(config.dns_ttl)
+                .build()
+        };
+        Self(Arc::new(Inner {
+            lookup,
+            places: Arc::new(Semaphore::new(config.lookups)),
+            answers: (!config.dns_ttl.is_zero()).then(remember),
+            open: DashMap::new(),
+            metrics,
+        }))
+    }
+
+    /// What is known of `name`, or will be. Who stops waiting ends nothing.
+    pub(super) async fn find(&self, name: &str) -> Answer {
+        if let Some(known) = self.known(name) {
+            return Some(known);
+        }
+        let open = self.0.open.get(name).map(|open| open.clone());
+        let mut open = match open {
+            Some(open) => open,
+            None => self.ask(name).await?,
+        };
+        // An error: who asked has gone without a word.
+        open.wait_for(Option::is_some).await.ok()?.clone()?
+    }
+
+    fn known(&self, name: &str) -> Option<Arc<[IpAddr]>> {
+        self.0.answers.as_ref()?.get(name)
+    }
+
+    async fn ask(&self, name: &str) -> Option<watch::Receiver<Option<Answer>>> {
+        if self.0.places.available_permits() == 0 {
+            self.0.metrics.limit("net.lookups");
+        }
+        let place = self.0.places.clone().acquire_owned().await.ok()?;
+        let vacant = match self.0.open.entry(name.to_owned()) {
+            Entry::Occupied(open) => return Some(open.get().clone()),
+            Entry::Vacant(vacant) => vacant,
+        };
+        // Answered while this one waited for a place.
+        if let Some(known) = self.known(name) {
+            return Some(watch::channel(Some(Some(known))).1);
+        }
+        let (told, open) = watch::channel(None);
+        vacant.insert(open.clone());
+        let question = Question {
+            lookups: self.clone(),
+            name: name.to_owned(),
+            _place: place,
+        };
+        // Nobody can end it, so nobody owns it: its place is what bounds it.
+        tokio::task::spawn_blocking(move || told.send_replace(Some(question.answer())));
+        Some(open)
+    }
+}
+
+// === impl Question ===
+
+impl Question {
+    fn answer(self) -> Answer {
+        let inner = &self.lookups.0;
+        let found = inner.lookup.addresses(&self.name).ok()?;
+        let found: Arc<[IpAddr]> = Some(found).filter(|found| !found.is_empty())?.into();
+        if let Some(answers) = &inner.answers {
+            answers.insert(self.name.clone(), found.clone());
+        }
+        Some(found)
+    }
+}
+
+impl Drop for Question {
+    fn drop(&mut self) {
+        self.lookups.0.open.remove(&self.name);
+    }
+}
+
+impl Lookup for System {
+    fn addresses(&self, absolute: &str) -> io::Result<Vec<IpAddr>> {
+        let found = (absolute, 0).to_socket_addrs()?;
+        Ok(found.map(|address| address.ip()).collect())
+    }
+}
+
+#[cfg(test)]
+pub(super) mod tests {
+    use std::path::Path;
+    use std::sync::Mutex;
+    use std::sync::mpsc::{Receiver, Sender, channel};
+    use std::time::Duration;
+
+    use futures::future::join_all;
+    use tokio::time::timeout;
+
+    use super::*;
+    use crate::config::Config;
+
+    const MOMENT: Duration = Duration::from_millis(200);
+
+    pub(crate) fn config(text: &str) -> config::Net {
+        let text = format!("[net]\n{text}");
+        let loaded = Config::from_toml(&text, Path::new("/")).expect("a configuration");
+        loaded.config.net
+    }
+
+    /// Answers each question once the test says so; one name is unknown, and one
+    /// brings it down.
+    #[derive(Debug)]
+    struct Slow {
+        asked: Mutex<Vec<String>>,
+        go: Mutex<Receiver<()>>,
+    }
+
+    impl Lookup for Slow {
+        fn addresses(&self, absolute: &str) -> io::Result<Vec<IpAddr>> {
+            self.asked.lock().expect("asked").push(absolute.to_owned());
+            self.go.lock().expect("go").recv().expect("the test");
+            match absolute {
+                "unknown.test." => Err(io::ErrorKind::NotFound.into()),
+                "panic.test." => panic!("as a test wants it"),
+                _ => Ok(vec![[192, 0, 2, 1].into()]),
+            }
+        }
+    }
+
+    fn slow(text: &str) -> (Lookups, Arc<Slow>, Sender<()>, Metrics) {
+        let (go, wait) = channel();
+        let slow = Arc::new(Slow {
+            asked: Mutex::default(),
+            go: Mutex::new(wait),
+        });
+        let metrics = Metrics::new();
+        let lookups = Lookups::of(slow.clone(), &config(text), metrics.clone());
+        (lookups, slow, go, metrics)
+    }
+
+    async fn found(lookups: &Lookups, name: &str) -> bool {
+        let found = timeout(25 * MOMENT, lookups.find(name)).await;
+        found.expect("an answer").is_some()
+    }
+
+    impl Slow {
+        fn asked(&self) -> usize {
+            self.asked.lock().expect("asked").len()
+        }
+    }
+
+    #[tokio::test]
+    async fn a_name_is_asked_for_once_and_remembered_for_a_while() {
+        let (lookups, slow, go, _) = slow("dns_ttl = \"1s\"\n");
+        for round in 1..=2 {
+            go.send(()).expect("it waits");
+            let all = join_all((0..20).map(|_| found(&lookups, "a.test.")));
+            assert!(all.await.iter().all(|found| *found));
+            assert!(found(&lookups, "a.test.").await);
+            assert_eq!(slow.asked(), round);
+            tokio::time::sleep(6 * MOMENT).await;
+        }
+    }
+
+    #[tokio::test]
+    async fn no_answer_is_not_remembered_and_neither_is_any_where_nothing_shall_be() {
+        let (lookups, slow, go, _) = slow("dns_ttl = \"0\"\n");
+        for (n, name) in (1..).zip(["unknown.test.", "unknown.test.", "a.test.", "a.test."]) {
+            go.send(()).expect("it waits");
+            assert_eq!(found(&lookups, name).await, name == "a.test.");
+            assert_eq!(slow.asked(), n);
+        }
+    }
+
+    #[tokio::test]
+    async fn few_are_asked_for_at_once_and_each_keeps_its_place() {
+        let (lookups, slow, go, metrics) = slow("lookups = 2\n");
+        let names: Vec<String> = (0..5).map(|n| format!("{n}.test.")).collect();
+        for _ in 0..2 {
+            let all = join_all(names.iter().map(|name| timeout(MOMENT, lookups.find(name))));
+            assert!(all.await.iter().all(Result::is_err), "nobody answers");
+            // Who stopped waiting gave no place back, and asks no second time.
+            assert_eq!(slow.asked(), 2);
+        }
+        assert!(metrics.limit_hits("net.lookups") >= 3);
+        for _ in 0..5 {
+            go.send(()).expect("it waits");
+        }
+        let all = join_all(names.iter().map(|name| found(&lookups, name)));
+        assert!(all.await.iter().all(|found| *found));
+        assert_eq!(slow.asked(), 5);
+    }
+
+    #[tokio::test]
+    async fn a_question_that_breaks_down_can_be_asked_again() {
+        let (lookups, slow, go, _) = slow("lookups = 1\n");
+        for round in 1..=2 {
+            go.send(()).expect("it waits");
+            assert!(!found(&lookups, "panic.test.").await);
+            assert_eq!(slow.asked(), round);
+        }
+    }
+}
