@@ -1,11 +1,10 @@
 //! One fetch: judge, connect to what was judged, walk redirects hop by hop.
 
 use std::sync::Arc;
-use std::time::Duration;
 
 use bytes::Bytes;
-use http::header::{ACCEPT_ENCODING, CONTENT_TYPE, LOCATION};
-use http::{HeaderMap, HeaderValue, Method, StatusCode};
+use http::header::ACCEPT_ENCODING;
+use http::{HeaderMap, HeaderValue, Method};
 use tokio::time::Instant;
 use url::{Host, Url};
 
@@ -13,57 +12,12 @@ use super::error::FetchError;
 use super::guard::{Denied, Policy};
 use super::lookups::Lookups;
 use super::places::{Class, Places};
+use super::request::{Request, Rules};
 use super::resolver::{GuardedResolver, ResolveError};
 use super::response::Response;
 use super::tape::{Replay, Tape};
 use crate::config;
 use crate::metrics::Metrics;
-
-/// What the party that fetches adds to every hop.
-pub trait Rules: Send + Sync {
-    /// May this party go to this URL at all?
-    fn permit(&self, _url: &Url) -> Result<(), FetchError> {
-        Ok(())
-    }
-    /// Headers for this hop.
-    fn apply(&self, url: &Url, headers: &mut HeaderMap);
-    /// A response of this hop arrived.
-    fn received(&self, _url: &Url, _headers: &HeaderMap) {}
-}
-
-/// No headers, no cookies: the schedule, links sealed by hand.
-#[derive(Clone, Copy, Debug)]
-pub struct Plain;
-
-impl Rules for Plain {
-    fn apply(&self, _url: &Url, _headers: &mut HeaderMap) {}
-}
-
-/// One outgoing request.
-#[derive(Clone, Debug)]
-pub struct Request {
-    /// Changed to GET by a 303, and by a 301 or 302 of a POST (RFC 9110, 15.4).
-    pub method: Method,
-    /// Judged again on every hop.
-    pub url: Url,
-    /// Sent on every hop; `Authorization` and `Cookie` only to the first origin.
-    pub headers: HeaderMap,
-    /// Dropped where the method changes to GET.
-    pub body: Bytes,
-    /// Hops to follow; 0 returns a 3xx as it is.
-    pub redirects: u8,
-    /// Waiting for the first byte of one hop.
-    pub first_byte: Duration,
-    /// The key that says how long that is.
-    pub first_byte_key: &'static str,
-    /// When the last hop must have answered. A request that is sent once more has
-    /// the same.
-    pub deadline: Instant,
-    /// Waiting for the next piece of the body.
-    pub read: Duration,
-    /// What it takes a place among.
-    pub class: Class,
-}
 
 /// Makes [`Egress`]es; cheap to clone.
 #[derive(Clone, Debug)]
@@ -92,28 +46,6 @@ enum Wire {
     Open(reqwest::Client),
     /// No socket: see [`Net::replay`].
     Replay(Replay),
-}
-
-// === impl Request ===
-
-impl Request {
-    /// The origin may hold the answer for so long; `key` says so.
-    pub fn hold(&mut self, held: Duration, key: &'static str) {
-        self.deadline += held.saturating_sub(self.first_byte);
-        (self.first_byte, self.first_byte_key) = (held, key);
-        self.read = held.max(self.read);
-        self.class = Class::Held;
-    }
-
-    /// When a hop that begins now must have answered, and what says so.
-    fn due(&self) -> (Instant, &'static str) {
-        let due = Instant::now() + self.first_byte;
-        if due <= self.deadline {
-            (due, self.first_byte_key)
-        } else {
-            (self.deadline, "net.total_timeout")
-        }
-    }
 }
 
 // === impl Net ===
@@ -282,8 +214,7 @@ impl Egress {
             rules.permit(&request.url)?;
             let response = self.hop(&request, rules).await?;
             rules.received(&response.url, &response.headers);
-            let target = redirect_target(&response);
-            let (Some(target), true) = (target, request.redirects > 0) else {
+            let (Some(location), true) = (response.location(), request.redirects > 0) else {
                 return Ok(response);
             };
             if hops == request.redirects {
@@ -291,22 +222,7 @@ impl Egress {
                 return Err(FetchError::TooManyRedirects);
             }
             hops += 1;
-            let next = follow(&response.url, &target)?;
-            if next.origin() != request.url.origin() {
-                request.headers.remove(http::header::AUTHORIZATION);
-                request.headers.remove(http::header::COOKIE);
-            }
-            let to_get = match response.status {
-                StatusCode::SEE_OTHER => request.method != Method::HEAD,
-                StatusCode::MOVED_PERMANENTLY | StatusCode::FOUND => request.method == Method::POST,
-                _ => false,
-            };
-            if to_get {
-                request.method = Method::GET;
-                request.body = Bytes::new();
-                request.headers.remove(CONTENT_TYPE);
-            }
-            request.url = next;
+            request = request.redirected(&response, location)?;
         }
     }
 
@@ -373,26 +289,4 @@ impl Egress {
         }
         Ok(response)
     }
-}
-
-/// A redirect's target: its raw string is judged here, what it parses to
-/// with every hop.
-fn follow(base: &Url, location: &str) -> Result<Url, FetchError> {
-    if location
-        .bytes()
-        .any(|b| b <= b' ' || b == 0x7f || b == b'\\')
-    {
-        let why = "a redirect holds a space, a control character or a backslash";
-        return Err(Denied::Url(why).into());
-    }
-    let url = base.join(location);
-    Ok(url.map_err(|_| Denied::Url("a redirect cannot be parsed"))?)
-}
-
-/// The `Location` of a 3xx that is followed (RFC 9110, section 15.4).
-fn redirect_target(response: &Response) -> Option<String> {
-    if !matches!(response.status.as_u16(), 301 | 302 | 303 | 307 | 308) {
-        return None;
-    }
-    Some(response.headers.get(LOCATION)?.to_str().ok()?.to_owned())
 }

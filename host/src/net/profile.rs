@@ -5,8 +5,8 @@ use http::HeaderMap;
 use http::header::{COOKIE, HeaderName, HeaderValue};
 use url::Url;
 
-use super::client::Rules;
 use super::jar::Jar;
+use super::request::Rules;
 use crate::config::{HostPattern, is_reserved_header};
 
 /// Headers for media requests to some hosts.

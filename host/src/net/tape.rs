@@ -16,8 +16,8 @@ use bytesize::ByteSize;
 use http::{HeaderMap, Method, StatusCode};
 use url::Url;
 
-use super::client::Request;
 use super::error::FetchError;
+use super::request::Request;
 
 pub use replay::{Missed, Replay};
 

@@ -8,9 +8,9 @@ use http::{HeaderMap, HeaderName, Method};
 use url::Url;
 
 use super::{Answer, Exchange, Failure};
-use crate::net::client::Request;
 use crate::net::error::FetchError;
 use crate::net::guard::Denied;
+use crate::net::request::Request;
 use crate::net::response::Response;
 
 /// Answers each request by the first exchange that was not used yet and fits:
