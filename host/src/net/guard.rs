@@ -2,7 +2,8 @@
 //! then the address behind it.
 //!
 //! The string is judged once, before `url` normalises it: `url` silently drops
-//! tabs and newlines and turns backslashes around. Names are judged by the
+//! tabs, newlines and an empty user name, turns backslashes around, and finds a
+//! host in `http:host` and `http:///host`, where others read a path. Names are judged by the
 //! addresses they resolve to (in [`super::resolver`]), literals here.
 
 use std::collections::BTreeMap;
@@ -74,11 +75,7 @@ impl Policy {
         if raw.len() > self.max_url {
             return Err(Denied::Url("longer than net.max_url"));
         }
-        if raw.bytes().any(|b| b <= b' ' || b == 0x7f || b == b'\\') {
-            return Err(Denied::Url(
-                "holds a space, a control character or a backslash",
-            ));
-        }
+        judge_raw(raw)?;
         let url = Url::parse(raw).map_err(|_| Denied::Url("cannot be parsed"))?;
         self.judge(&url)?;
         Ok(url)
@@ -86,7 +83,7 @@ impl Policy {
 
     /// Judges a parsed URL: every fetch and every redirect hop passes here.
     pub fn judge(&self, url: &Url) -> Result<(), Denied> {
-        if !matches!(url.scheme(), "http" | "https") {
+        if !is_fetched(url.scheme()) {
             return Err(Denied::Scheme(url.scheme().to_owned()));
         }
         if url.as_str().len() > self.max_url {
@@ -116,6 +113,47 @@ impl Policy {
             range,
         })
     }
+}
+
+/// Judges a URL, or a reference to one, as somebody else wrote it.
+pub(super) fn judge_raw(raw: &str) -> Result<(), Denied> {
+    if raw.bytes().any(|b| b <= b' ' || b == 0x7f || b == b'\\') {
+        return Err(Denied::Url(
+            "holds a space, a control character or a backslash",
+        ));
+    }
+    let hierarchy = match scheme(raw) {
+        Some(scheme) if is_fetched(scheme) => &raw[scheme.len() + 1..],
+        // Refused by its scheme.
+        Some(_) => return Ok(()),
+        None if raw.starts_with("//") => raw,
+        None => return Ok(()),
+    };
+    let Some(authority) = hierarchy.strip_prefix("//") else {
+        return Err(Denied::Url("has no // behind its scheme"));
+    };
+    let authority = authority.split(['/', '?', '#']).next().unwrap_or_default();
+    if authority.is_empty() {
+        Err(Denied::Url("has no host"))
+    } else if authority.contains('@') {
+        Err(Denied::Url("holds a user name or password"))
+    } else {
+        Ok(())
+    }
+}
+
+/// What stands before the colon, if it is a scheme (RFC 3986, section 3.1).
+fn scheme(raw: &str) -> Option<&str> {
+    let (scheme, _) = raw.split_once(':')?;
+    let fits = |b: u8| b.is_ascii_alphanumeric() || b"+-.".contains(&b);
+    let is_one = scheme.starts_with(|c: char| c.is_ascii_alphabetic()) && scheme.bytes().all(fits);
+    is_one.then_some(scheme)
+}
+
+fn is_fetched(scheme: &str) -> bool {
+    ["http", "https"]
+        .iter()
+        .any(|known| scheme.eq_ignore_ascii_case(known))
 }
 
 /// Letters, digits, `-` and `_` in labels of 1–63, 253 in all, one trailing
@@ -153,6 +191,9 @@ pub(crate) mod tests {
             "http://[2606:4700::1111]/",
             "https://xn--bcher-kva.example/",
             "https://a_b.example/",
+            "HTTPS://example.org?a@b:c//d",
+            "http://example.org/a@b/c:d",
+            "http://example.org#@",
         ] {
             assert!(
                 policy().parse(raw).is_ok(),
@@ -180,6 +221,16 @@ pub(crate) mod tests {
             ("http://example.org:22/", "port_denied"),
             ("http://example.org:0/", "port_denied"),
             ("http://user@example.org/", "url_denied"),
+            ("http://@example.org/", "url_denied"),
+            ("http://:@example.org/", "url_denied"),
+            ("HTTP://@example.org?x", "url_denied"),
+            ("http:///example.org/", "url_denied"),
+            ("http:////example.org/", "url_denied"),
+            ("http:/example.org/", "url_denied"),
+            ("http:example.org", "url_denied"),
+            ("http:", "url_denied"),
+            ("http://?example.org", "url_denied"),
+            ("//example.org/", "url_denied"),
             ("http://example.org\\@127.0.0.1/", "url_denied"),
             ("http://exa\tmple.org/", "url_denied"),
             ("http://example.org/\r\nx", "url_denied"),
@@ -191,6 +242,34 @@ pub(crate) mod tests {
         ] {
             let refused = policy().parse(raw).expect_err(raw);
             assert_eq!(refused.code(), code, "{raw}: {refused}");
+        }
+    }
+
+    #[test]
+    fn a_reference_may_lack_what_a_url_must_have() {
+        for (raw, is_fine) in [
+            ("a.ts", true),
+            ("/a.ts", true),
+            ("../a:b@c/d", true),
+            ("1:2", true),
+            ("?a=http:b@c", true),
+            ("#a", true),
+            ("", true),
+            ("//example.org/a@b", true),
+            ("http://example.org/a@b", true),
+            // Another scheme's name is what it is refused by.
+            ("file:///etc/passwd", true),
+            ("//@example.org/a", false),
+            ("///example.org/a", false),
+            ("//?a", false),
+            ("http:a.ts", false),
+            ("hTTp:/a.ts", false),
+            ("https://a@b", false),
+            ("a\\b", false),
+            ("a b", false),
+            ("a\u{7f}b", false),
+        ] {
+            assert_eq!(judge_raw(raw).is_ok(), is_fine, "{raw}");
         }
     }
 

@@ -6,7 +6,7 @@ use http::{Method, StatusCode};
 use url::Url;
 
 use super::error::FetchError;
-use super::guard::Denied;
+use super::guard::{Denied, judge_raw};
 use super::request::Request;
 use super::response::Response;
 
@@ -50,13 +50,7 @@ impl Request {
 /// A redirect's target: its raw string is judged here, what it parses to
 /// with every hop.
 fn follow(base: &Url, location: &str) -> Result<Url, FetchError> {
-    if location
-        .bytes()
-        .any(|b| b <= b' ' || b == 0x7f || b == b'\\')
-    {
-        let why = "a redirect holds a space, a control character or a backslash";
-        return Err(Denied::Url(why).into());
-    }
+    judge_raw(location)?;
     let url = base.join(location);
     Ok(url.map_err(|_| Denied::Url("a redirect cannot be parsed"))?)
 }

@@ -54,7 +54,10 @@ impl Canary {
 }
 
 async fn origin(app: Router) -> String {
-    let listener = TcpListener::bind(ALLOWED).await.unwrap();
+    serve(TcpListener::bind(ALLOWED).await.unwrap(), app)
+}
+
+fn serve(listener: TcpListener, app: Router) -> String {
     let address = listener.local_addr().unwrap();
     tokio::spawn(async move { axum::serve(listener, app).await });
     format!("http://{address}")
@@ -108,7 +111,13 @@ async fn a_redirect_to_a_denied_address_is_refused_at_that_hop() {
     let house = House::empty("").await;
     let canary = Canary::new().await;
     let target = canary.url("/a.ts");
-    let good = origin(
+    // They would lead to what is allowed: it is how they are written.
+    let listener = TcpListener::bind(ALLOWED).await.unwrap();
+    let address = listener.local_addr().unwrap();
+    let user = format!("http://@{address}/a.ts");
+    let slashes = format!("///{address}/a.ts");
+    let good = serve(
+        listener,
         Router::new()
             .route("/a.ts", get(async || packets()))
             .route("/fine", get(async || Redirect::temporary("/a.ts")))
@@ -117,9 +126,11 @@ async fn a_redirect_to_a_denied_address_is_refused_at_that_hop() {
                 "/scheme",
                 get(async || Redirect::temporary("file:///etc/passwd")),
             )
+            .route("/user", get(async move || Redirect::temporary(&user)))
+            .route("/slashes", get(async move || Redirect::temporary(&slashes)))
+            .route("/none", get(async || Redirect::temporary("http:a.ts")))
             .route("/loop", get(async || Redirect::temporary("/loop"))),
-    )
-    .await;
+    );
     let ask = async |path: &str| {
         code(
             &house,
@@ -136,6 +147,10 @@ async fn a_redirect_to_a_denied_address_is_refused_at_that_hop() {
         ask("/scheme").await,
         (StatusCode::FORBIDDEN, "scheme_denied".into())
     );
+    for path in ["/user", "/slashes", "/none"] {
+        let refused = (StatusCode::FORBIDDEN, "url_denied".into());
+        assert_eq!(ask(path).await, refused, "{path}");
+    }
     assert_eq!(
         ask("/loop").await,
         (StatusCode::BAD_GATEWAY, "upstream_redirects".into())
