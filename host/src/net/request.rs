@@ -37,7 +37,7 @@ pub struct Request {
     pub method: Method,
     /// Judged again on every hop.
     pub url: Url,
-    /// Sent on every hop; `Authorization` and `Cookie` only to the first origin.
+    /// Sent on every hop; beyond the first origin only those that say nothing of it.
     pub headers: HeaderMap,
     /// Dropped where the method changes to GET.
     pub body: Bytes,
