@@ -119,5 +119,5 @@ async fn meaning(config: &Config, links: Links, stream: &str, rendition: &str) -
     let catalog = Catalog::new(parts.clock.clone(), config.links.lifetime);
     let by_hand = parts.net.egress(parts.net.policy(&[]))?;
     let proxy = Proxy::new(links, catalog, by_hand, config, parts.clock, parts.metrics);
-    Ok(proxy.find(&entry, rendition).await?)
+    Ok(proxy.find(&entry.into(), rendition).await?)
 }

@@ -325,6 +325,8 @@ pub struct Relay {
     pub min_rate: ByteSize,
     #[serde(deserialize_with = "value::duration")]
     pub min_rate_window: Duration,
+    #[serde(deserialize_with = "value::count")]
+    pub rewriting: usize,
 }
 
 #[derive(Debug, Clone, Deserialize)]

@@ -1,7 +1,9 @@
 //! From an answer that points elsewhere to the next request.
 
 use bytes::Bytes;
-use http::header::{ACCEPT, ACCEPT_LANGUAGE, CONTENT_TYPE, IF_RANGE, LOCATION, RANGE, USER_AGENT};
+use http::header::{
+    ACCEPT, ACCEPT_LANGUAGE, CONTENT_TYPE, IF_RANGE, LOCATION, ORIGIN, RANGE, REFERER, USER_AGENT,
+};
 use http::{HeaderMap, HeaderName, Method, StatusCode};
 use url::Url;
 
@@ -11,13 +13,16 @@ use super::request::Request;
 use super::response::Response;
 
 /// What says nothing of one origin to another. A header that somebody added for
-/// the first, a token of his own above all, is none of the second's business.
-const TRAVEL: [HeaderName; 6] = [
+/// the first, a token of his own above all, is none of the second's business. Where
+/// one comes from, a browser says there, too, and sites ask for it.
+const TRAVEL: [HeaderName; 8] = [
     ACCEPT,
     ACCEPT_LANGUAGE,
     CONTENT_TYPE,
     IF_RANGE,
+    ORIGIN,
     RANGE,
+    REFERER,
     USER_AGENT,
 ];
 
@@ -141,7 +146,9 @@ mod tests {
             "accept-language",
             "content-type",
             "if-range",
+            "origin",
             "range",
+            "referer",
             "user-agent",
         ];
         for other in ["//b.test/y", "https://a.test/y", "http://a.test:81/y"] {

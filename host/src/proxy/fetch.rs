@@ -90,7 +90,7 @@ impl Bodies {
             window: Window::new(config, metrics.clone()),
             budget: Arc::new(Budget::new(config, metrics.clone())),
             open: Arc::default(),
-            heads: Together::new(config.refused, metrics),
+            heads: Together::new(config.refused, Some(metrics)),
         }
     }
 

@@ -8,6 +8,7 @@
 
 mod budget;
 mod directives;
+mod document;
 mod fetch;
 mod flight;
 mod head;
@@ -32,6 +33,7 @@ use axum::extract::{FromRequestParts, Path, RawQuery, State};
 use axum::response::Response;
 use axum::routing::get;
 use http::{HeaderMap, Method, Version, request};
+use tokio::sync::Semaphore;
 use url::Url;
 
 pub use links::{KeyError, Kind, Link, LinkError, Links, Route};
@@ -41,6 +43,7 @@ use self::fetch::Bodies;
 use self::renditions::Renditions;
 use self::seen::Seen;
 use self::text::Texts;
+use self::together::Together;
 use crate::answer::Failure;
 use crate::catalog::{Catalog, Entry};
 use crate::clock::Clock;
@@ -75,6 +78,10 @@ struct Inner {
     seen: moka::sync::Cache<text::Name, Seen>,
     bodies: Bodies,
     texts: Texts,
+    /// What streams' multivariant playlists name, learned anew.
+    learning: Together<(String, Url), Arc<Renditions>>,
+    /// Long playlists at once.
+    rewriting: Semaphore,
 }
 
 /// Where one request goes.
@@ -123,6 +130,8 @@ impl Proxy {
             clock,
             bodies: Bodies::new(&config.relay, metrics.clone()),
             texts: Texts::new(&config.relay, metrics.clone()),
+            learning: Together::new(config.relay.refused, None),
+            rewriting: Semaphore::new(config.relay.rewriting),
             metrics,
             prefix: prefix.unwrap_or_default(),
             renditions,
@@ -148,8 +157,8 @@ impl Proxy {
 
     /// The upstream URL that a rendition of `entry` means now, asked of its
     /// multivariant playlist.
-    pub(crate) async fn find(&self, entry: &Entry, rendition: &str) -> Result<Url, Failure> {
-        playlist::learn(self, entry, rendition).await
+    pub(crate) async fn find(&self, entry: &Arc<Entry>, rendition: &str) -> Result<Url, Failure> {
+        renditions::learn(self, entry, rendition).await
     }
 
     fn playlist_limits(&self) -> Limits {

@@ -13,16 +13,14 @@ use futures::FutureExt as _;
 use http::{HeaderValue, StatusCode};
 use url::Url;
 
+use super::document::Document;
 use super::linker::{Found, StreamLinker};
 use super::links::Kind;
-use super::renditions::Renditions;
-use super::text::{self, Decoded, Name, Text};
-use super::{Directives, Proxy, Upstream, fetch};
+use super::text::{Name, Text};
+use super::{Directives, Proxy, Upstream, renditions};
 use crate::answer::Failure;
 use crate::catalog::Entry;
-use crate::playlist::{
-    self, Context, DecodeError, Named, Problem, Problems, Protection, Rewritten, Variables,
-};
+use crate::playlist::{self, Context, Problem, Problems, Protection, Rewritten, Variables};
 
 const CONTENT: HeaderValue = HeaderValue::from_static("application/vnd.apple.mpegurl");
 const JSON: HeaderValue = HeaderValue::from_static("application/json");
@@ -33,6 +31,9 @@ const MOMENT: Duration = Duration::from_secs(1);
 /// Beyond three target durations, for a reload that is held (RFC 8216bis,
 /// section 6.2.5.2).
 const HELD: Duration = Duration::from_secs(5);
+
+/// A playlist of so many bytes is rewritten within a millisecond.
+const LONG: usize = 64 << 10;
 
 /// How a playlist is rewritten.
 pub(super) struct Rules {
@@ -80,15 +81,15 @@ async fn make_master(
 ) -> Result<Text, Failure> {
     let upstream = proxy.upstream_of(entry);
     let seen = Name::Entry(entry.id.clone(), Directives::default());
-    let (body, base) = fetch(proxy, &upstream, directives, Some(&seen)).await?;
+    let document = fetch(proxy, &upstream, directives, Some(&seen)).await?;
     let rules = Rules {
         parent: Variables::default(),
         own: true,
         directives: true,
         name: Some(seen),
     };
-    let (text, found) = rewritten(proxy, &upstream, &body, &base, rules)?;
-    remember(proxy, entry, found.renditions, found.variables);
+    let (text, found) = rewritten(proxy, &upstream, document, rules).await?;
+    renditions::remember(proxy, entry, found.renditions, found.variables);
     Ok(text)
 }
 
@@ -118,40 +119,26 @@ pub(super) async fn rendition(
 
 async fn make_rendition(
     proxy: &Proxy,
-    entry: &Entry,
+    entry: &Arc<Entry>,
     rendition: &str,
     parent: Variables,
     directives: &Directives,
 ) -> Result<Text, Failure> {
-    let known = proxy.0.renditions.get(&entry.id);
-    let current = known
-        .as_ref()
-        .is_some_and(|known| known.learned_from == entry.stream.url);
-    let known = known.and_then(|known| known.url(rendition).cloned());
-    let (url, just_learned) = match known {
-        Some(url) if current => (url, false),
-        // The stream's URL has changed since; what was known may still work
-        // where the new one does not.
-        old => match (learn(proxy, entry, rendition).await, old) {
-            (Ok(url), _) => (url, true),
-            (Err(_), Some(old)) => (old, true),
-            (Err(failure), None) => return Err(failure),
-        },
-    };
-    let mut upstream = Upstream {
-        url,
-        ..proxy.upstream_of(entry)
-    };
     let seen = Name::Rendition(
         entry.id.clone(),
         rendition.to_owned(),
         parent.clone(),
         Directives::default(),
     );
-    let (body, base) = match fetch(proxy, &upstream, directives, Some(&seen)).await {
+    let (url, just_learned) = renditions::url(proxy, entry, rendition).await?;
+    let mut upstream = Upstream {
+        url,
+        ..proxy.upstream_of(entry)
+    };
+    let document = match fetch(proxy, &upstream, directives, Some(&seen)).await {
         // What was remembered may have moved.
-        Err(failure) if !just_learned && has_moved(failure.status) => {
-            let url = learn(proxy, entry, rendition).await?;
+        Err(failure) if !just_learned && renditions::may_have_moved(&failure) => {
+            let url = renditions::learn(proxy, entry, rendition).await?;
             if url == upstream.url {
                 return Err(failure);
             }
@@ -166,7 +153,7 @@ async fn make_rendition(
         directives: true,
         name: Some(seen),
     };
-    Ok(rewritten(proxy, &upstream, &body, &base, rules)?.0)
+    Ok(rewritten(proxy, &upstream, document, rules).await?.0)
 }
 
 /// A playlist that is named by its URL: interstitials, hand-made links.
@@ -182,14 +169,14 @@ pub(super) async fn resource(
     let this = proxy.clone();
     let make = || {
         async move {
-            let (body, base) = fetch(&this, &upstream, &directives, Some(&seen)).await?;
+            let document = fetch(&this, &upstream, &directives, Some(&seen)).await?;
             let rules = Rules {
                 parent,
                 own: false,
                 directives: true,
                 name: Some(seen),
             };
-            Ok(rewritten(&this, &upstream, &body, &base, rules)?.0)
+            Ok(rewritten(&this, &upstream, document, rules).await?.0)
         }
         .boxed()
     };
@@ -197,14 +184,13 @@ pub(super) async fn resource(
 }
 
 /// A playlist that is here already.
-pub(super) fn made(
+pub(super) async fn made(
     proxy: &Proxy,
     upstream: &Upstream,
-    body: &[u8],
-    base: &Url,
+    document: Document,
     rules: Rules,
 ) -> Result<Text, Failure> {
-    Ok(rewritten(proxy, upstream, body, base, rules)?.0)
+    Ok(rewritten(proxy, upstream, document, rules).await?.0)
 }
 
 /// An asset list or a steering manifest that is here already.
@@ -217,7 +203,7 @@ pub(super) async fn json(
 ) -> Result<Text, Failure> {
     let limits = proxy.playlist_limits();
     let (offered, variables) = match (kind, proxy.0.catalog.resolve(&upstream.stream)) {
-        (Kind::Steering, Some(entry)) => offered(proxy, &entry).await?,
+        (Kind::Steering, Some(entry)) => renditions::offered(proxy, &entry).await?,
         _ => Default::default(),
     };
     let mut linker = linker(proxy, &upstream.stream, false);
@@ -238,60 +224,6 @@ pub(super) async fn json(
     Ok(Text::new(JSON, Bytes::from(written.body), MOMENT))
 }
 
-/// Finds a rendition in the stream's multivariant playlist as it is now.
-pub(super) async fn learn(proxy: &Proxy, entry: &Entry, rendition: &str) -> Result<Url, Failure> {
-    let (offered, variables) = offered(proxy, entry).await?;
-    let named = offered
-        .into_iter()
-        .map(|named| (named.key.as_str().to_owned(), named.url));
-    let known = remember(proxy, entry, named.collect(), variables);
-    known.url(rendition).cloned().ok_or_else(|| {
-        Failure::new(
-            StatusCode::NOT_FOUND,
-            "rendition_gone",
-            "the stream no longer has this rendition",
-        )
-    })
-}
-
-/// What the stream's multivariant playlist names now.
-async fn offered(proxy: &Proxy, entry: &Entry) -> Result<(Vec<Named>, Variables), Failure> {
-    let upstream = proxy.upstream_of(entry);
-    let (body, base) = fetch(proxy, &upstream, &Directives::default(), None).await?;
-    let parent = Variables::default();
-    let context = Context {
-        base: &base,
-        parent: &parent,
-        limits: proxy.playlist_limits(),
-        directives: true,
-    };
-    let offered = playlist::multivariant(&body, &context);
-    Ok(offered.map_or_else(Default::default, |offered| {
-        (offered.playlists, offered.variables)
-    }))
-}
-
-fn remember(
-    proxy: &Proxy,
-    entry: &Entry,
-    named: Vec<(String, Url)>,
-    variables: Variables,
-) -> Arc<Renditions> {
-    let any = !named.is_empty();
-    let learned_from = entry.stream.url.clone();
-    let known = Arc::new(Renditions::new(learned_from, named, variables));
-    if any {
-        let kept = &proxy.0.renditions;
-        kept.insert(entry.id.clone(), known.clone());
-    }
-    known
-}
-
-/// A URL that has expired or moved answers so.
-fn has_moved(status: StatusCode) -> bool {
-    matches!(status.as_u16(), 401 | 403 | 404 | 410)
-}
-
 pub(super) fn refuse_protected(entry: &Entry) -> Result<(), Failure> {
     match entry.protection() {
         crate::plugins::Protection::Drm => Err(protected()),
@@ -307,14 +239,14 @@ fn protected() -> Failure {
     )
 }
 
-/// The playlist, decoded, and the URL it came from in the end. `seen` is the
-/// name under which the playlist is remembered without directives.
-async fn fetch(
+/// A playlist as its server has it now. `seen` is the name under which it is
+/// remembered without directives.
+pub(super) async fn fetch(
     proxy: &Proxy,
     upstream: &Upstream,
     directives: &Directives,
     seen: Option<&Name>,
-) -> Result<(Bytes, Url), Failure> {
+) -> Result<Document, Failure> {
     let config = &proxy.0.config;
     let mut request = upstream.egress.get(directives.on(&upstream.url));
     let mut limit = config.playlist_timeout;
@@ -324,26 +256,14 @@ async fn fetch(
         let held = target.map(|target| target.saturating_mul(3).saturating_add(HELD));
         let held = held.map_or(config.hold, |held| held.min(config.hold));
         request.hold(held, "relay.hold");
-        limit = limit.max(held + config.playlist_timeout);
+        limit += held;
     }
-    let answered = text::in_time(proxy, limit, async {
-        Ok(fetch::send(upstream, request, "playlist").await?)
-    });
-    let response = answered.await?;
-    if !response.status.is_success() {
-        return Err(Failure::upstream(response.status, &response.headers));
+    let document = Document::fetch(proxy, upstream, request, limit, "playlist").await?;
+    let document = document.decoded(proxy)?;
+    match playlist::is_playlist(&document.body) {
+        true => Ok(document),
+        false => Err(no_playlist(&document.body)),
     }
-    let (base, encoding) = (response.url.clone(), response.encoding());
-    let body = text::read(proxy, response, Bytes::new()).await?;
-    let text = decoded(proxy, &body, encoding.as_deref())?;
-    if !playlist::is_playlist(&text) {
-        return Err(no_playlist(&text));
-    }
-    let body = match text {
-        Decoded::Owned(text) => text.into(),
-        Decoded::Borrowed(_) => body,
-    };
-    Ok((body, base))
 }
 
 /// Says what came instead, so that an operator knows where to look.
@@ -357,26 +277,6 @@ fn no_playlist(body: &[u8]) -> Failure {
     };
     let message = format!("the upstream sent {what} where a playlist was expected");
     Failure::new(StatusCode::BAD_GATEWAY, "upstream_not_a_playlist", message)
-}
-
-/// A body without its compression.
-pub(super) fn decoded<'a>(
-    proxy: &Proxy,
-    body: &'a [u8],
-    encoding: Option<&str>,
-) -> Result<Decoded<'a>, Failure> {
-    let max = proxy.0.config.playlist.as_u64();
-    playlist::decompress(body, encoding, max).map_err(|error| {
-        if let DecodeError::TooLarge(_) = error {
-            proxy.0.metrics.limit("relay.playlist");
-            return crate::net::FetchError::BodyTooLarge(max).into();
-        }
-        Failure::new(
-            StatusCode::BAD_GATEWAY,
-            "upstream_encoding",
-            error.to_string(),
-        )
-    })
 }
 
 fn linker<'a>(proxy: &'a Proxy, stream: &'a str, own: bool) -> StreamLinker<'a> {
@@ -394,11 +294,38 @@ fn linker<'a>(proxy: &'a Proxy, stream: &'a str, own: bool) -> StreamLinker<'a> 
     }
 }
 
-fn rewritten(
+/// Rewrites a playlist, where it takes no time from others: a long one on a thread
+/// of its own, few at once.
+async fn rewritten(
     proxy: &Proxy,
     upstream: &Upstream,
-    body: &[u8],
-    base: &Url,
+    document: Document,
+    rules: Rules,
+) -> Result<(Text, Found), Failure> {
+    if document.body.len() <= LONG {
+        return rewrite(proxy, upstream, &document, rules);
+    }
+    let places = &proxy.0.rewriting;
+    if places.available_permits() == 0 {
+        proxy.0.metrics.limit("relay.rewriting");
+    }
+    let _place = places.acquire().await;
+    let (proxy, upstream) = (proxy.clone(), upstream.clone());
+    let rewriting = move || rewrite(&proxy, &upstream, &document, rules);
+    let rewritten = tokio::task::spawn_blocking(rewriting).await;
+    rewritten.unwrap_or_else(|_| {
+        Err(Failure::new(
+            StatusCode::INTERNAL_SERVER_ERROR,
+            "internal",
+            "the playlist could not be rewritten",
+        ))
+    })
+}
+
+fn rewrite(
+    proxy: &Proxy,
+    upstream: &Upstream,
+    Document { body, base, .. }: &Document,
     rules: Rules,
 ) -> Result<(Text, Found), Failure> {
     let mut linker = linker(proxy, &upstream.stream, rules.own);

@@ -1,13 +1,19 @@
 //! What a stream's multivariant playlist named: where each rendition is, and
-//! which one a URL leads to.
+//! which one a URL leads to. Learned again from the stream's current URL when it
+//! is not known, or is there no longer.
 
 use std::collections::HashMap;
-use std::collections::hash_map::Entry;
+use std::collections::hash_map;
 use std::sync::Arc;
 
+use futures::FutureExt as _;
+use http::StatusCode;
 use url::{Origin, Url};
 
-use crate::playlist::Variables;
+use super::{Directives, Proxy, playlist};
+use crate::answer::Failure;
+use crate::catalog::Entry;
+use crate::playlist::{Context, Named, Variables, multivariant};
 
 /// As last seen.
 #[derive(Debug)]
@@ -41,7 +47,7 @@ impl Renditions {
             // Its path is there twice.
             this.weight += key.len() + 2 * url.as_str().len() + 512;
             let (key, url): (Arc<str>, _) = (key.into(), Arc::new(url));
-            if let Entry::Vacant(first) = this.by_url.entry(url.clone()) {
+            if let hash_map::Entry::Vacant(first) = this.by_url.entry(url.clone()) {
                 let alike = this.by_path.entry(bare(&url));
                 alike
                     .and_modify(|only| *only = None)
@@ -63,6 +69,101 @@ impl Renditions {
         let key = same.or_else(|| self.by_path.get(&bare(url))?.as_ref())?;
         Some(key)
     }
+}
+
+/// Where a rendition is, as far as is known; `true` where that was learned just
+/// now.
+///
+/// When the stream's URL has changed since, what was known goes on until what the
+/// new one says is there: it may not answer, and nobody waits for it meanwhile.
+pub(super) async fn url(
+    proxy: &Proxy,
+    entry: &Arc<Entry>,
+    rendition: &str,
+) -> Result<(Url, bool), Failure> {
+    let known = proxy.0.renditions.get(&entry.id);
+    let found = known.and_then(|known| Some((known.url(rendition)?.clone(), known)));
+    let Some((url, known)) = found else {
+        return Ok((learn(proxy, entry, rendition).await?, true));
+    };
+    if known.learned_from != entry.stream.url {
+        let (proxy, entry) = (proxy.clone(), entry.clone());
+        tokio::spawn(async move { anew(&proxy, &entry).await });
+    }
+    Ok((url, false))
+}
+
+/// Where a rendition is by the stream's multivariant playlist as it is now.
+pub(super) async fn learn(
+    proxy: &Proxy,
+    entry: &Arc<Entry>,
+    rendition: &str,
+) -> Result<Url, Failure> {
+    let known = anew(proxy, entry).await?;
+    known.url(rendition).cloned().ok_or_else(|| {
+        Failure::new(
+            StatusCode::NOT_FOUND,
+            "rendition_gone",
+            "the stream no longer has this rendition",
+        )
+    })
+}
+
+/// A URL that has expired, or whose server is gone, answers so.
+pub(super) fn may_have_moved(failure: &Failure) -> bool {
+    matches!(failure.status.as_u16(), 401 | 403 | 404 | 410 | 502 | 504)
+}
+
+/// One fetch for all who ask at the same time.
+async fn anew(proxy: &Proxy, entry: &Arc<Entry>) -> Result<Arc<Renditions>, Failure> {
+    let key = (entry.id.clone(), entry.stream.url.clone());
+    let begin = || {
+        let (proxy, entry) = (proxy.clone(), entry.clone());
+        async move {
+            let (offered, variables) = offered(&proxy, &entry).await?;
+            let named = offered
+                .into_iter()
+                .map(|named| (named.key.as_str().to_owned(), named.url));
+            Ok(remember(&proxy, &entry, named.collect(), variables))
+        }
+        .boxed()
+    };
+    proxy.0.learning.get(&key, || None, begin).await
+}
+
+/// What the stream's multivariant playlist names now.
+pub(super) async fn offered(
+    proxy: &Proxy,
+    entry: &Entry,
+) -> Result<(Vec<Named>, Variables), Failure> {
+    let upstream = proxy.upstream_of(entry);
+    let document = playlist::fetch(proxy, &upstream, &Directives::default(), None).await?;
+    let context = Context {
+        base: &document.base,
+        parent: &Variables::default(),
+        limits: proxy.playlist_limits(),
+        directives: true,
+    };
+    let offered = multivariant(&document.body, &context);
+    Ok(offered.map_or_else(Default::default, |offered| {
+        (offered.playlists, offered.variables)
+    }))
+}
+
+pub(super) fn remember(
+    proxy: &Proxy,
+    entry: &Entry,
+    named: Vec<(String, Url)>,
+    variables: Variables,
+) -> Arc<Renditions> {
+    let any = !named.is_empty();
+    let learned_from = entry.stream.url.clone();
+    let known = Arc::new(Renditions::new(learned_from, named, variables));
+    if any {
+        let kept = &proxy.0.renditions;
+        kept.insert(entry.id.clone(), known.clone());
+    }
+    known
 }
 
 fn bare(url: &Url) -> (Origin, String) {

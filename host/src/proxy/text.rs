@@ -2,7 +2,6 @@
 //! documents. Everybody who asks at the same time, or a moment later, gets the
 //! same one.
 
-use std::borrow::Cow;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -10,16 +9,17 @@ use aws_lc_rs::digest;
 use axum::response::{IntoResponse, Response};
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
-use bytes::{Bytes, BytesMut};
+use bytes::Bytes;
 use futures::FutureExt as _;
 use futures::future::BoxFuture;
 use http::header::{CACHE_CONTROL, CONTENT_DISPOSITION, CONTENT_TYPE, ETAG, IF_NONE_MATCH};
 use http::{HeaderMap, HeaderValue, StatusCode};
 
+use super::document::Document;
 use super::links::Kind;
 use super::together::Together;
 use super::window::Address;
-use super::{Directives, Proxy, Upstream, fetch, head, playlist};
+use super::{Directives, Proxy, Upstream, head, playlist};
 use crate::answer::Failure;
 use crate::config;
 use crate::media::{Content, sniff};
@@ -63,7 +63,7 @@ const KEY_AGE: Duration = Duration::from_secs(5);
 impl Texts {
     pub(super) fn new(config: &config::Relay, metrics: Metrics) -> Self {
         Self {
-            work: Together::new(config.refused, metrics),
+            work: Together::new(config.refused, Some(metrics)),
             kept: moka::sync::Cache::builder()
                 .max_capacity(config.texts.as_u64())
                 .weigher(|_: &Name, text: &Arc<Text>| {
@@ -167,31 +167,22 @@ async fn make(
     directives: &Directives,
 ) -> Result<Text, Failure> {
     const BYTES: HeaderValue = HeaderValue::from_static("application/octet-stream");
-    let url = directives.on(&upstream.url);
-    let response = in_time(proxy, proxy.0.config.playlist_timeout, async {
-        let request = upstream.egress.get(url);
-        Ok(fetch::send(upstream, request, "relay").await?)
-    });
-    let response = response.await?;
-    if !response.status.is_success() {
-        return Err(Failure::upstream(response.status, &response.headers));
-    }
-    let encoding = response.encoding();
-    let base = response.url.clone();
-    let body = read(proxy, response, Bytes::new()).await?;
+    let request = upstream.egress.get(directives.on(&upstream.url));
+    let limit = proxy.0.config.playlist_timeout;
+    let document = Document::fetch(proxy, upstream, request, limit, "relay").await?;
     if kind == Kind::Key {
-        head::check_key(&body)?;
-        return Ok(Text::new(BYTES, body, KEY_AGE));
+        head::check_key(&document.body)?;
+        return Ok(Text::new(BYTES, document.body, KEY_AGE));
     }
-    let body = playlist::decoded(proxy, &body, encoding.as_deref())?;
+    let document = document.decoded(proxy)?;
     match kind {
         Kind::AssetList | Kind::Steering => {
-            playlist::json(proxy, upstream, kind, &body, &base).await
+            playlist::json(proxy, upstream, kind, &document.body, &document.base).await
         }
-        _ if sniff(&body) == Content::Playlist => {
-            playlist::made(proxy, upstream, &body, &base, playlist::Rules::met())
+        _ if sniff(&document.body) == Content::Playlist => {
+            playlist::made(proxy, upstream, document, playlist::Rules::met()).await
         }
-        _ => Ok(Text::new(BYTES, Bytes::from(body.into_owned()), KEY_AGE)),
+        _ => Ok(Text::new(BYTES, document.body, KEY_AGE)),
     }
 }
 
@@ -203,51 +194,11 @@ pub(super) async fn met(
     response: net::Response,
     begun: &[Bytes],
 ) -> Result<Text, Failure> {
-    let encoding = response.encoding();
-    let base = response.url.clone();
-    let body = read(proxy, response, begun.concat().into()).await?;
-    let body = playlist::decoded(proxy, &body, encoding.as_deref())?;
-    if sniff(&body) != Content::Playlist {
+    let document = Document::rest(proxy, response, begun).await?;
+    let document = document.decoded(proxy)?;
+    if sniff(&document.body) != Content::Playlist {
         let why = "the upstream sent something compressed where media was expected";
         return Err(Failure::upstream_is("upstream_not_media", why));
     }
-    playlist::made(proxy, upstream, &body, &base, playlist::Rules::met())
+    playlist::made(proxy, upstream, document, playlist::Rules::met()).await
 }
-
-/// The rest of a body, in the time and size of a playlist.
-pub(super) async fn read(
-    proxy: &Proxy,
-    mut response: net::Response,
-    begun: Bytes,
-) -> Result<Bytes, Failure> {
-    let max = proxy.0.config.playlist.as_u64();
-    let reading = async {
-        let mut body = BytesMut::from(&begun[..]);
-        while let Some(piece) = response.chunk().await? {
-            if (body.len() + piece.len()) as u64 > max {
-                proxy.0.metrics.limit("relay.playlist");
-                return Err(net::FetchError::BodyTooLarge(max).into());
-            }
-            body.extend_from_slice(&piece);
-        }
-        Ok(body.freeze())
-    };
-    in_time(proxy, proxy.0.config.playlist_timeout, reading).await
-}
-
-pub(super) async fn in_time<T>(
-    proxy: &Proxy,
-    limit: Duration,
-    exchange: impl Future<Output = Result<T, Failure>>,
-) -> Result<T, Failure> {
-    match tokio::time::timeout(limit, exchange).await {
-        Ok(result) => result,
-        Err(_) => {
-            proxy.0.metrics.limit("relay.playlist_timeout");
-            Err(net::FetchError::Timeout("relay.playlist_timeout").into())
-        }
-    }
-}
-
-/// Bytes of a document, decoded or as they came.
-pub(super) type Decoded<'a> = Cow<'a, [u8]>;

@@ -16,6 +16,7 @@ use futures::future::{BoxFuture, Shared, WeakShared};
 
 use crate::answer::Failure;
 use crate::metrics::Metrics;
+use crate::net::FetchError;
 
 /// What is under way, by what it brings.
 pub(super) struct Together<K: Eq + Hash, T: Clone>(Arc<Running<K, T>>);
@@ -30,7 +31,8 @@ struct Running<K: Eq + Hash, T: Clone> {
     refused: moka::sync::Cache<K, (Instant, Failure)>,
     /// `relay.refused`.
     refusal: Duration,
-    metrics: Metrics,
+    /// Where answers are counted by where they came from.
+    metrics: Option<Metrics>,
 }
 
 /// Takes the work out of the list when it is done, or given up.
@@ -59,7 +61,7 @@ where
     K: Clone + Eq + Hash + Send + Sync + 'static,
     T: Clone + Send + Sync + 'static,
 {
-    pub(super) fn new(refusal: Duration, metrics: Metrics) -> Self {
+    pub(super) fn new(refusal: Duration, metrics: Option<Metrics>) -> Self {
         Self(Arc::new(Running {
             work: DashMap::new(),
             next: AtomicU64::new(0),
@@ -85,7 +87,7 @@ where
             found.or_else(|| Some((Err(self.refused(key)?), "refused")))
         };
         if let Some((result, from)) = there() {
-            self.0.metrics.served(from);
+            self.served(from);
             return result;
         }
         let (work, joined) = self.join(key, || {
@@ -96,8 +98,14 @@ where
             }
         });
         let from = if joined { "joined" } else { "fetched" };
-        self.0.metrics.served(from);
+        self.served(from);
         work.await
+    }
+
+    fn served(&self, from: &'static str) {
+        if let Some(metrics) = &self.0.metrics {
+            metrics.served(from);
+        }
     }
 
     /// The work for `key` that is under way, or what `begin` begins; `true`
@@ -154,6 +162,8 @@ where
 /// How long a refusal holds for others.
 fn holds(failure: &Failure, refusal: Duration) -> Duration {
     match failure.retry_after {
+        // Nobody was asked: a place may be free in a moment.
+        _ if failure.code == FetchError::Busy.code() => Duration::ZERO,
         Some(seconds) => Duration::from_secs(seconds).clamp(BRIEFLY, LONGEST),
         None if failure.status.is_client_error() => refusal,
         None => refusal.min(BRIEFLY),
@@ -177,7 +187,7 @@ mod tests {
     use super::*;
 
     fn together() -> Together<u8, usize> {
-        Together::new(Duration::from_secs(1), Metrics::new())
+        Together::new(Duration::from_secs(1), None)
     }
 
     #[tokio::test]
@@ -204,6 +214,9 @@ mod tests {
         let long = refusal(429, Some(3600));
         assert_eq!(holds(&long, Duration::from_secs(1)), LONGEST);
         assert_eq!(holds(&gone, Duration::from_secs(1)), Duration::from_secs(1));
+        let mut ours = busy.clone();
+        ours.code = FetchError::Busy.code();
+        assert_eq!(holds(&ours, Duration::from_secs(1)), Duration::ZERO);
         let broken = refusal(502, None);
         assert_eq!(holds(&broken, Duration::from_secs(1)), BRIEFLY);
         assert_eq!(holds(&broken, Duration::ZERO), Duration::ZERO);

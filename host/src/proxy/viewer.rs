@@ -20,7 +20,7 @@ use super::source::Source;
 use super::window::{Segment, There};
 use super::{Proxy, Upstream};
 use crate::metrics::{Counted, Metrics};
-use crate::net::FetchError;
+use crate::net::{Class, FetchError};
 
 /// What a viewer's connection polls.
 pub(super) struct Viewer {
@@ -184,7 +184,7 @@ impl Resume {
             last: None,
         };
         let mut request = upstream.egress.get(upstream.url.clone());
-        request.class = net::Class::Body;
+        request.class = Class::Body;
         request.headers.insert(RANGE, asked.header());
         let strong = body.head.etag.as_ref();
         if let Some(etag) = strong.filter(|etag| !etag.as_bytes().starts_with(b"W/")) {

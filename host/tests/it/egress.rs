@@ -64,7 +64,7 @@ fn serve(listener: TcpListener, app: Router) -> String {
 }
 
 fn packets() -> Vec<u8> {
-    [[0x47; 188], [0x47; 188]].concat()
+    crate::origin::packets(2)
 }
 
 #[tokio::test(flavor = "multi_thread")]
