@@ -55,6 +55,10 @@ impl Gate {
     pub(crate) fn open(&self) {
         self.0.close();
     }
+
+    pub(crate) fn is_open(&self) -> bool {
+        self.0.is_closed()
+    }
 }
 
 impl Ask {

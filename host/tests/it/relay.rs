@@ -9,6 +9,7 @@ mod latency;
 mod places;
 mod playlists;
 mod ranges;
+mod renditions;
 mod sharing;
 
 use f1_streams::proxy::Kind;
