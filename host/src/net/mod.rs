@@ -9,9 +9,9 @@
 //! What a party exchanged can be noted on a [`Tape`], and a [`Replay`] can stand
 //! in for the sockets; neither changes what is judged above it.
 //!
-//! Bounded by `[net]` of the configuration: time per phase, redirects,
-//! requests per origin, size of URL and header block. Bodies are bounded by
-//! whoever reads them.
+//! Bounded by `[net]` of the configuration: time per phase and over all hops,
+//! redirects, requests per origin and class, lookups of names, size of URL and
+//! header block. Bodies are bounded by whoever reads them.
 
 mod address;
 mod client;

@@ -37,7 +37,7 @@ pub struct Request {
     pub method: Method,
     /// Judged again on every hop.
     pub url: Url,
-    /// Sent on every hop; beyond the first origin only those that say nothing of it.
+    /// Sent on every hop; beyond the first origin only a few that are not its own.
     pub headers: HeaderMap,
     /// Dropped where the method changes to GET.
     pub body: Bytes,
