@@ -25,6 +25,8 @@ pub(super) struct Facts {
     pub(super) ended: bool,
     /// Whether it says that reloads may be held.
     pub(super) can_block: bool,
+    /// Whether it says that what was there before may be left out.
+    pub(super) can_skip: bool,
 }
 
 // === impl Facts ===
@@ -56,7 +58,9 @@ impl Facts {
             }
             b"EXT-X-ENDLIST" => self.ended = true,
             b"EXT-X-SERVER-CONTROL" => {
-                self.can_block = tag.attributes().get("CAN-BLOCK-RELOAD") == Some(b"YES");
+                let says = tag.attributes();
+                self.can_block = says.get("CAN-BLOCK-RELOAD") == Some(b"YES");
+                self.can_skip = says.get("CAN-SKIP-UNTIL").is_some();
             }
             _ => {}
         }

@@ -53,6 +53,8 @@ pub struct Rewritten {
     /// Whether its server holds reloads that ask for what is not there yet;
     /// also where that is not handed on.
     pub can_block: bool,
+    /// Whether it leaves out what was there before for those who ask so.
+    pub can_skip: bool,
     /// Whether it leaves out what was there before.
     pub is_update: bool,
     /// What its segments are wrapped in, also those that it leaves out.
@@ -133,6 +135,7 @@ pub fn rewrite_update(
         part_target: facts.part_target,
         ended: facts.ended || kind == Kind::Multivariant,
         can_block: facts.can_block,
+        can_skip: facts.can_skip,
         is_update,
         wraps,
     }

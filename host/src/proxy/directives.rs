@@ -40,6 +40,17 @@ impl Directives {
         }
     }
 
+    /// Without those that the playlist's server does not promise to follow: each
+    /// would be a fetch of its own, for the same text.
+    pub(super) fn followed(mut self, can_block: bool, can_skip: bool) -> Self {
+        self.0.retain(|(name, _)| match name.as_str() {
+            "_HLS_msn" | "_HLS_part" => can_block,
+            "_HLS_skip" => can_skip,
+            _ => true,
+        });
+        self
+    }
+
     pub(super) fn are_none(&self) -> bool {
         self.0.is_empty()
     }

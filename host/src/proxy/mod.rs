@@ -34,6 +34,7 @@ use axum::response::Response;
 use axum::routing::get;
 use http::{HeaderMap, Method, Version, request};
 use tokio::sync::Semaphore;
+use tokio_util::task::TaskTracker;
 use url::Url;
 
 pub use links::{KeyError, Kind, Link, LinkError, Links, Route};
@@ -80,6 +81,8 @@ struct Inner {
     texts: Texts,
     /// What streams' multivariant playlists name, learned anew.
     learning: Together<(String, Url), Arc<Renditions>>,
+    /// What nobody waits for.
+    background: TaskTracker,
     /// Long playlists at once.
     rewriting: Semaphore,
 }
@@ -131,6 +134,7 @@ impl Proxy {
             bodies: Bodies::new(&config.relay, metrics.clone()),
             texts: Texts::new(&config.relay, metrics.clone()),
             learning: Together::new(config.relay.refused, None),
+            background: TaskTracker::new(),
             rewriting: Semaphore::new(config.relay.rewriting),
             metrics,
             prefix: prefix.unwrap_or_default(),

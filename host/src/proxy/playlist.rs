@@ -68,7 +68,9 @@ pub(super) async fn master(
     directives: Directives,
 ) -> Result<Arc<Text>, Failure> {
     refuse_protected(entry)?;
-    let name = Name::Entry(entry.id.clone(), directives.clone());
+    let named = |directives| Name::Entry(entry.id.clone(), directives);
+    let directives = followed(proxy, directives, named);
+    let name = named(directives.clone());
     let (this, entry) = (proxy.clone(), entry.clone());
     let make = || async move { make_master(&this, &entry, &directives).await }.boxed();
     proxy.0.texts.get(name, make).await
@@ -104,12 +106,16 @@ pub(super) async fn rendition(
     let entry = proxy.0.catalog.resolve(&stream);
     let entry = entry.ok_or_else(Failure::stream_gone)?;
     refuse_protected(&entry)?;
-    let name = Name::Rendition(
-        stream,
-        rendition.clone(),
-        parent.clone(),
-        directives.clone(),
-    );
+    let named = |directives| {
+        Name::Rendition(
+            stream.clone(),
+            rendition.clone(),
+            parent.clone(),
+            directives,
+        )
+    };
+    let directives = followed(proxy, directives, named);
+    let name = named(directives.clone());
     let this = proxy.clone();
     let make = || {
         async move { make_rendition(&this, &entry, &rendition, parent, &directives).await }.boxed()
@@ -165,6 +171,7 @@ pub(super) async fn resource(
 ) -> Result<Arc<Text>, Failure> {
     let named =
         |directives| Name::Resource(upstream.address(Kind::Playlist), parent.clone(), directives);
+    let directives = followed(proxy, directives, named);
     let (name, seen) = (named(directives.clone()), named(Directives::default()));
     let this = proxy.clone();
     let make = || {
@@ -181,6 +188,22 @@ pub(super) async fn resource(
         .boxed()
     };
     proxy.0.texts.get(name, make).await
+}
+
+/// What of `directives` the playlist's server follows, as far as is known. Players
+/// ask for what it says; others would have it asked as often as they please.
+fn followed(
+    proxy: &Proxy,
+    directives: Directives,
+    named: impl Fn(Directives) -> Name,
+) -> Directives {
+    if directives.are_none() {
+        return directives;
+    }
+    match proxy.0.seen.get(&named(Directives::default())) {
+        Some(seen) => directives.followed(seen.can_block, seen.can_skip),
+        None => directives,
+    }
 }
 
 /// A playlist that is here already.

@@ -87,8 +87,9 @@ pub(super) async fn url(
         return Ok((learn(proxy, entry, rendition).await?, true));
     };
     if known.learned_from != entry.stream.url {
-        let (proxy, entry) = (proxy.clone(), entry.clone());
-        tokio::spawn(async move { anew(&proxy, &entry).await });
+        let (this, entry) = (proxy.clone(), entry.clone());
+        let learning = async move { drop(anew(&this, &entry).await) };
+        proxy.0.background.spawn(learning);
     }
     Ok((url, false))
 }

@@ -22,6 +22,9 @@ use crate::playlist::{Rewritten, Wraps};
 #[derive(Clone, Debug, Default)]
 pub(super) struct Seen {
     pub(super) target: Option<Duration>,
+    /// What its server says that it may be asked.
+    pub(super) can_block: bool,
+    pub(super) can_skip: bool,
     /// What its segments are wrapped in, which a delta update does not say again.
     pub(super) wraps: Wraps,
     /// The segments that it listed then, and the time before.
@@ -60,6 +63,8 @@ impl Seen {
     pub(super) fn next(self, written: &Rewritten, segments: Vec<Digest>, window: &Window) -> Self {
         let mut new = Self {
             target: written.target,
+            can_block: written.can_block,
+            can_skip: written.can_skip,
             wraps: written.wraps.clone(),
             ..Self::default()
         };

@@ -110,14 +110,14 @@ fn a_key_that_is_too_long_still_encrypts() {
 #[test]
 fn how_long_it_may_be_kept_and_whether_it_may_be_relayed() {
     let live = shown(
-        b"#EXTM3U\n#EXT-X-TARGETDURATION:6\n#EXT-X-SERVER-CONTROL:CAN-BLOCK-RELOAD=YES,PART-HOLD-BACK=1\n\
+        b"#EXTM3U\n#EXT-X-TARGETDURATION:6\n#EXT-X-SERVER-CONTROL:CAN-BLOCK-RELOAD=YES,CAN-SKIP-UNTIL=36,PART-HOLD-BACK=1\n\
           #EXT-X-PART-INF:PART-TARGET=0.33334\n#EXT-X-KEY:METHOD=AES-128,URI=\"k\"\n#EXTINF:6,\ns\n",
     );
     assert_eq!(live.target, Some(Duration::from_secs(6)));
     assert_eq!(live.part_target, Some(Duration::from_micros(333_340)));
     assert_eq!(
-        (live.ended, live.can_block, live.protection),
-        (false, true, Protection::ClearKey)
+        (live.ended, live.can_block, live.can_skip, live.protection),
+        (false, true, true, Protection::ClearKey)
     );
     let ended = shown(
         b"#EXTM3U\n#EXT-X-SERVER-CONTROL:CAN-BLOCK-RELOAD=NO\n#EXTINF:6,\ns\n\
@@ -125,8 +125,13 @@ fn how_long_it_may_be_kept_and_whether_it_may_be_relayed() {
     );
     assert_eq!((ended.target, ended.part_target), (None, None));
     assert_eq!(
-        (ended.ended, ended.can_block, ended.protection),
-        (true, false, Protection::Drm)
+        (
+            ended.ended,
+            ended.can_block,
+            ended.can_skip,
+            ended.protection
+        ),
+        (true, false, false, Protection::Drm)
     );
     let multivariant = shown(
         b"#EXT-X-SESSION-KEY:METHOD=SAMPLE-AES,KEYFORMAT=\"urn:uuid:1\",URI=\"k\"\n#EXT-X-STREAM-INF:BANDWIDTH=1\nv\n",

@@ -271,3 +271,27 @@ async fn protected_media_is_refused_however_it_is_reached() {
         );
     }
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_a_server_does_not_promise_is_not_asked_of_it() {
+    let house = House::empty("").await;
+    let origin = Origin::new(|ask| match ask.path() {
+        "/plain.m3u8" => playlist(
+            "#EXTM3U\n#EXT-X-TARGETDURATION:6\n#EXT-X-MEDIA-SEQUENCE:10\n#EXTINF:6,\n10.ts\n",
+        ),
+        _ => playlist(
+            "#EXTM3U\n#EXT-X-TARGETDURATION:6\n#EXT-X-SERVER-CONTROL:CAN-BLOCK-RELOAD=YES\n\
+             #EXT-X-MEDIA-SEQUENCE:10\n#EXTINF:6,\n10.ts\n",
+        ),
+    })
+    .await;
+    for (path, queries) in [("/plain.m3u8", 1), ("/blocks.m3u8", 4)] {
+        let link = sealed(&house, Kind::Playlist, &origin.url(path));
+        let before = origin.asked();
+        house.text(&link).await;
+        for more in ["_HLS_msn=11", "_HLS_msn=12", "_HLS_msn=13", "_HLS_skip=YES"] {
+            house.text(&format!("{link}&{more}")).await;
+        }
+        assert_eq!(origin.asked() - before, queries, "{path}");
+    }
+}
