@@ -198,7 +198,11 @@ fn grammar_that_is_broken() {
             "#EXT-X-STREAM-INF:\nv\nw",
             "#EXT-X-STREAM-INF:\nVariant!http://up.test/a/b/v\nVariant!http://up.test/a/b/w",
         ),
-        // Nobody knows this tag, so nothing is a key.
+        // Nobody knows these tags: nothing is defined, and nothing a key.
+        (
+            "#EXT-X-Define:NAME=\"a\",VALUE=\"b\"",
+            "#EXT-X-Define:NAME=\"a\",VALUE=\"b\"",
+        ),
         (
             "#EXT-X-Key:METHOD=AES-128,URI=\"k\"",
             "#EXT-X-Key:METHOD=AES-128,URI=\"Unknown!http://up.test/a/b/k\"",
