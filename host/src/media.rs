@@ -47,7 +47,7 @@ pub fn sniff(bytes: &[u8]) -> Content {
         };
     }
     // Its first letter is the one that packets begin with.
-    if bytes.starts_with(b"GIF8") {
+    if bytes.starts_with(b"GIF8") && (bytes.len() < ENOUGH || !is_ts(bytes)) {
         return Content::Media("image/gif");
     }
     if is_ts(bytes) {
@@ -163,7 +163,7 @@ pub fn is_wide_text(bytes: &[u8]) -> bool {
 pub fn behind_picture(bytes: &[u8]) -> Option<usize> {
     let is_picture = matches!(sniff(bytes), Content::Media(kind) if kind.starts_with("image/"));
     let packets = bytes.windows(ENOUGH).position(|window| {
-        window[0] == 0x47 && window[TS_PACKET] == 0x47 && window[2 * TS_PACKET] == 0x47
+        window[0] == 0x47 && is_ts(window) && sniff(window) == TS
     });
     packets.filter(|_| is_picture)
 }
