@@ -162,9 +162,9 @@ pub fn is_wide_text(bytes: &[u8]) -> bool {
 /// `bytes`; the packets must be there to be seen.
 pub fn behind_picture(bytes: &[u8]) -> Option<usize> {
     let is_picture = matches!(sniff(bytes), Content::Media(kind) if kind.starts_with("image/"));
-    let packets = bytes.windows(ENOUGH).position(|window| {
-        window[0] == 0x47 && is_ts(window) && sniff(window) == TS
-    });
+    let packets = bytes
+        .windows(ENOUGH)
+        .position(|window| window[0] == 0x47 && is_ts(window) && sniff(window) == TS);
     packets.filter(|_| is_picture)
 }
 
