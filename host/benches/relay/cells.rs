@@ -88,9 +88,19 @@ impl Tally {
     }
 }
 
-pub(crate) async fn measure(plan: &Plan, origin: &Origin, servers: &[Server]) -> Result<Figures> {
-    let mut rounds: BTreeMap<_, Vec<Figure>> = BTreeMap::new();
-    for round in 0..plan.rounds {
+/// What every round came to.
+#[derive(Default)]
+pub(crate) struct Rounds(BTreeMap<(usize, usize, Peer), Vec<Figure>>);
+
+impl Rounds {
+    /// Measures all `servers` in turn, once.
+    pub(crate) async fn measure(
+        &mut self,
+        plan: &Plan,
+        round: usize,
+        origin: &Origin,
+        servers: &[Server],
+    ) -> Result<()> {
         for (size, viewers) in cells(plan) {
             for server in servers {
                 let figure = one(plan, origin, server, (size, viewers), round).await?;
@@ -104,16 +114,21 @@ pub(crate) async fn measure(plan: &Plan, origin: &Origin, servers: &[Server]) ->
                     figure.cpu_per_gb,
                 );
                 let key = (size, viewers, server.peer);
-                rounds.entry(key).or_default().push(figure);
+                self.0.entry(key).or_default().push(figure);
             }
         }
+        Ok(())
     }
-    let mut figures = Figures::new();
-    for ((size, viewers, peer), rounds) in rounds {
-        let cell = figures.entry((size, viewers)).or_default();
-        cell.insert(peer, Figure::median_of(&rounds));
+
+    /// The medians.
+    pub(crate) fn figures(&self) -> Figures {
+        let mut figures = Figures::new();
+        for ((size, viewers, peer), rounds) in &self.0 {
+            let cell = figures.entry((*size, *viewers)).or_default();
+            cell.insert(*peer, Figure::median_of(rounds));
+        }
+        figures
     }
-    Ok(figures)
 }
 
 fn cells(plan: &Plan) -> impl Iterator<Item = (usize, usize)> {

@@ -1,7 +1,7 @@
 //! The relay beside its peers, on loopback, against one origin.
 //!
 //! Run by `cargo xtask bench relay`, which installs the peers. Everybody is
-//! started once and measured in turn, several rounds, so that what else the
+//! started anew for each round and measured in turn, so that what else the
 //! machine does hits all alike; figures are medians of the rounds. Origin and
 //! viewers share the cores with what is measured and say what they took. The
 //! origin hands out pages of a file, the viewers throw away what arrives
@@ -20,6 +20,7 @@ mod stats;
 mod targets;
 mod usage;
 
+use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -123,27 +124,34 @@ fn main() -> Result<()> {
 
 async fn run(arguments: &Arguments) -> Result<()> {
     let plan = Plan::from(arguments);
-    let dir = tempfile::tempdir()?;
-    let origin = peers::Origin::start().await?;
     let begun = usage::load();
-    let mut servers = Vec::new();
-    let mut absent = Vec::new();
-    for peer in &plan.peers {
-        match peers::start(*peer, arguments, &origin, dir.path()).await {
-            Ok(server) => servers.push(server),
-            Err(error) => {
-                println!("{peer}: not run: {error:#}");
-                absent.push((*peer, format!("{error:#}")));
+    let mut rounds = cells::Rounds::default();
+    let mut absent = BTreeMap::new();
+    let mut streams = Vec::new();
+    for round in 0..plan.rounds {
+        // Hundreds of viewers of long segments leave connections behind whose
+        // windows the kernel has made small for good.
+        let dir = tempfile::tempdir()?;
+        let origin = peers::Origin::start().await?;
+        let mut servers = Vec::new();
+        for peer in &plan.peers {
+            match peers::start(*peer, arguments, &origin, dir.path()).await {
+                Ok(server) => servers.push(server),
+                Err(error) => {
+                    println!("{peer}: not run: {error:#}");
+                    absent.insert(*peer, format!("{error:#}"));
+                }
             }
         }
-    }
-    let figures = cells::measure(&plan, &origin, &servers).await?;
-    let mut streams = Vec::new();
-    if !plan.live.is_zero() {
-        for server in servers.iter().filter(|server| server.peer.is_shared()) {
-            streams.push(live::watch(&plan, &origin, server).await?);
+        if round == 0 && !plan.live.is_zero() {
+            for server in servers.iter().filter(|server| server.peer.is_shared()) {
+                streams.push(live::watch(&plan, &origin, server).await?);
+            }
         }
+        rounds.measure(&plan, round, &origin, &servers).await?;
     }
+    let figures = rounds.figures();
+    let absent: Vec<_> = absent.into_iter().collect();
     let mut text = report::facts(arguments, &plan, begun, &absent);
     text += &targets::table(&figures, &streams);
     text += &report::tables(&figures);
