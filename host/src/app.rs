@@ -97,6 +97,7 @@ impl App {
             host,
             sites,
         } = foundation(&config)?;
+        net.refuse_own(config.metrics.listen.into_iter().chain([address]).collect());
         let links = Links::open(
             &config.links.key_file,
             config.links.lifetime,
@@ -231,7 +232,7 @@ impl App {
             self.stop.clone(),
         ));
         if let Some(listener) = metrics_listener {
-            let app = metrics_router(self.metrics.clone());
+            let app = metrics_router(self.metrics.clone(), Accepted::metrics(&self.config));
             let (config, metrics, stop) = (
                 self.config.server.clone(),
                 self.metrics.clone(),
@@ -273,13 +274,18 @@ impl App {
     }
 }
 
-fn metrics_router(metrics: Metrics) -> Router {
+fn metrics_router(metrics: Metrics, accepted: Accepted) -> Router {
     let text = "application/openmetrics-text; version=1.0.0; charset=utf-8";
-    Router::new().route(
-        "/metrics",
-        get(move || {
-            let body = metrics.encode();
-            async move { ([(http::header::CONTENT_TYPE, text)], body) }
-        }),
-    )
+    Router::new()
+        .route(
+            "/metrics",
+            get(move || {
+                let body = metrics.encode();
+                async move { ([(http::header::CONTENT_TYPE, text)], body) }
+            }),
+        )
+        .layer(axum::middleware::from_fn_with_state(
+            accepted,
+            server::protect,
+        ))
 }

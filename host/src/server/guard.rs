@@ -2,11 +2,12 @@
 //!
 //! A request whose `Host` is not one of ours is refused (421): a page on the
 //! web that rebinds its name to this address gets nothing (DNS rebinding).
-//! With `auth.viewers = "loopback"` only this machine is served. A change
-//! (anything but GET, HEAD, OPTIONS) that a browser sends from another site's
-//! page is refused.
+//! With `auth.viewers = "loopback"` only this machine is served, and nobody whose
+//! request came by a proxy that says so. A change (anything but GET, HEAD,
+//! OPTIONS) that a browser sends from another site's page is refused. Another site
+//! is what has another origin: scheme, host or port.
 
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 
 use axum::extract::{ConnectInfo, Request, State};
@@ -14,8 +15,9 @@ use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 use http::header::{
     ACCESS_CONTROL_ALLOW_HEADERS, ACCESS_CONTROL_ALLOW_METHODS, ACCESS_CONTROL_ALLOW_ORIGIN,
-    ACCESS_CONTROL_EXPOSE_HEADERS, ACCESS_CONTROL_MAX_AGE, CONTENT_SECURITY_POLICY, HOST, ORIGIN,
-    REFERRER_POLICY, VARY, X_CONTENT_TYPE_OPTIONS, X_FRAME_OPTIONS,
+    ACCESS_CONTROL_EXPOSE_HEADERS, ACCESS_CONTROL_MAX_AGE, CONNECTION, CONTENT_SECURITY_POLICY,
+    HOST, ORIGIN, REFERRER_POLICY, TRANSFER_ENCODING, VARY, VIA, X_CONTENT_TYPE_OPTIONS,
+    X_FRAME_OPTIONS,
 };
 use http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode};
 use url::Url;
@@ -27,6 +29,17 @@ const CORP: HeaderName = HeaderName::from_static("cross-origin-resource-policy")
 const COOP: HeaderName = HeaderName::from_static("cross-origin-opener-policy");
 const SEC_FETCH_SITE: HeaderName = HeaderName::from_static("sec-fetch-site");
 
+/// What proxies say of whom they stand for. One that says nothing cannot be told
+/// from a program on this machine.
+const FORWARDED: [HeaderName; 6] = [
+    http::header::FORWARDED,
+    HeaderName::from_static("x-forwarded-for"),
+    HeaderName::from_static("x-forwarded-host"),
+    HeaderName::from_static("x-forwarded-proto"),
+    HeaderName::from_static("x-real-ip"),
+    VIA,
+];
+
 /// Which requests are ours.
 #[derive(Clone, Debug)]
 pub struct Accepted(Arc<Inner>);
@@ -35,48 +48,77 @@ pub struct Accepted(Arc<Inner>);
 struct Inner {
     /// Lower case, without port.
     hosts: Vec<String>,
+    /// Addresses are hosts, too, whichever they are.
+    addresses: bool,
+    /// Origins whose pages are ours, besides the one that was asked.
+    origins: Vec<String>,
     viewers: Viewers,
 }
 
 impl Accepted {
     /// `listen` as it was bound.
     pub fn new(config: &Config, listen: SocketAddr) -> Self {
-        let mut hosts = config.server.hosts.clone();
-        hosts.push(listen.ip().to_string());
-        if listen.ip().is_loopback() || listen.ip().is_unspecified() {
-            hosts.extend(["localhost".into(), "127.0.0.1".into(), "::1".into()]);
+        let server = &config.server;
+        let viewers = config.auth.viewers;
+        let mut hosts: Vec<String> = ["localhost", "127.0.0.1", "::1"].map(str::to_owned).into();
+        let local = listen.ip().is_loopback() || listen.ip().is_unspecified();
+        if viewers != Viewers::Loopback {
+            hosts.truncate(if local { hosts.len() } else { 0 });
+            hosts.extend(server.hosts.iter().cloned());
+            let public = server.public_url.as_ref().and_then(Url::host_str);
+            hosts.extend(public.map(str::to_owned));
         }
-        hosts.extend(
-            config
-                .server
-                .public_url
-                .as_ref()
-                .and_then(Url::host_str)
-                .map(str::to_owned),
-        );
+        if !listen.ip().is_unspecified() {
+            hosts.push(listen.ip().to_string());
+        }
+        let public = server.public_url.iter().map(Url::origin);
         Self(Arc::new(Inner {
             hosts,
-            viewers: config.auth.viewers,
+            addresses: false,
+            origins: public.map(|origin| origin.ascii_serialization()).collect(),
+            viewers,
+        }))
+    }
+
+    /// For the listener of the metrics: whoever can connect may read them, by any
+    /// address or a name that viewers type.
+    pub fn metrics(config: &Config) -> Self {
+        let mut hosts = config.server.hosts.clone();
+        hosts.push("localhost".into());
+        Self(Arc::new(Inner {
+            hosts,
+            addresses: true,
+            origins: Vec::new(),
+            viewers: Viewers::Open,
         }))
     }
 
     fn host(&self, authority: &str) -> bool {
-        let host = match authority.rsplit_once(':') {
-            Some((host, port)) if port.bytes().all(|b| b.is_ascii_digit()) => host,
-            _ => authority,
-        };
+        let host = without_port(authority);
         let host = host
             .trim_start_matches('[')
             .trim_end_matches(']')
             .trim_end_matches('.')
             .to_ascii_lowercase();
-        self.0.hosts.contains(&host)
+        self.0.hosts.contains(&host) || self.0.addresses && host.parse::<IpAddr>().is_ok()
     }
 
+    /// `Origin`, where it is a page of ours: of the very host and port that was
+    /// asked, by http or https (a proxy in front may add the latter).
     fn origin(&self, headers: &HeaderMap) -> Option<HeaderValue> {
         let origin = headers.get(ORIGIN)?;
-        let url = Url::parse(origin.to_str().ok()?).ok()?;
-        self.host(url.host_str()?).then(|| origin.clone())
+        let text = origin.to_str().ok()?;
+        let url = Url::parse(text).ok()?;
+        let same = || {
+            let port = url.port_or_known_default()?;
+            let host = headers.get(HOST)?.to_str().ok()?;
+            let asked = Url::parse(&format!("{}://{host}", url.scheme())).ok()?;
+            let is_web = matches!(url.scheme(), "http" | "https");
+            let equal = asked.host() == url.host() && asked.port_or_known_default() == Some(port);
+            (is_web && equal && self.host(host)).then_some(())
+        };
+        let own = self.0.origins.iter().any(|own| own == text);
+        (own || same().is_some()).then(|| origin.clone())
     }
 
     fn check(&self, request: &Request) -> Result<(), Failure> {
@@ -91,6 +133,38 @@ impl Accepted {
                 StatusCode::MISDIRECTED_REQUEST,
                 "host_not_accepted",
                 "this host name is not served here; an operator adds it to server.hosts",
+            ));
+        }
+        // What a request names in its first line is what it asks for (RFC 9112,
+        // section 3.2.2), and no two parties may read it differently.
+        let named = request.uri().authority().map(http::uri::Authority::as_str);
+        if named.is_some_and(|named| !host.is_some_and(|host| host.eq_ignore_ascii_case(named))) {
+            return Err(Failure::new(
+                StatusCode::BAD_REQUEST,
+                "authority",
+                "the request names one host and asks another",
+            ));
+        }
+        // No client of ours needs it, and a length beside it is how requests are
+        // smuggled past proxies (RFC 9112, section 11.2).
+        if request.headers().contains_key(TRANSFER_ENCODING) {
+            return Err(Failure::new(
+                StatusCode::LENGTH_REQUIRED,
+                "length_required",
+                "say the length of the body in Content-Length",
+            ));
+        }
+        let by_proxy = || {
+            FORWARDED
+                .iter()
+                .any(|name| request.headers().contains_key(name))
+        };
+        if self.0.viewers == Viewers::Loopback && by_proxy() {
+            return Err(Failure::new(
+                StatusCode::FORBIDDEN,
+                "viewers_proxied",
+                "auth.viewers = \"loopback\" serves this machine alone, and this request came \
+                 by a proxy; an operator who decides elsewhere who may watch sets it to \"open\"",
             ));
         }
         let peer = request
@@ -129,16 +203,28 @@ impl Accepted {
     }
 }
 
+fn without_port(authority: &str) -> &str {
+    match authority.rsplit_once(':') {
+        Some((host, port)) if port.bytes().all(|b| b.is_ascii_digit()) => host,
+        _ => authority,
+    }
+}
+
 /// The outermost layer.
 pub async fn protect(State(accepted): State<Accepted>, request: Request, next: Next) -> Response {
     let origin = accepted.origin(request.headers());
     let preflight = request.method() == Method::OPTIONS;
+    let is_chunked = request.headers().contains_key(TRANSFER_ENCODING);
     let mut response = match accepted.check(&request) {
         Err(failure) => failure.into_response(),
         Ok(()) if preflight => StatusCode::NO_CONTENT.into_response(),
         Ok(()) => next.run(request).await,
     };
     let headers = response.headers_mut();
+    if is_chunked {
+        // Where its body ends, nobody was asked.
+        headers.insert(CONNECTION, HeaderValue::from_static("close"));
+    }
     if let Some(origin) = origin {
         headers.insert(ACCESS_CONTROL_ALLOW_ORIGIN, origin);
         headers.insert(
@@ -171,4 +257,147 @@ pub async fn protect(State(accepted): State<Accepted>, request: Request, next: N
             "default-src 'none'; frame-ancestors 'none'",
         ));
     response
+}
+
+#[cfg(test)]
+mod tests {
+    use axum::body::Body;
+
+    use super::*;
+
+    const LISTEN: &str = "127.0.0.1:8080";
+
+    fn config(text: &str) -> Config {
+        let dir = std::path::Path::new("/data");
+        Config::from_toml(text, dir)
+            .expect("a configuration")
+            .config
+    }
+
+    fn accepted(text: &str, listen: &str) -> Accepted {
+        Accepted::new(&config(text), listen.parse().expect("an address"))
+    }
+
+    /// The code of the refusal of `GET uri` with these fields, from this machine.
+    fn refused(accepted: &Accepted, uri: &str, fields: &[(&str, &str)]) -> &'static str {
+        let mut request = Request::builder().uri(uri);
+        for (name, value) in fields {
+            request = request.header(*name, *value);
+        }
+        let mut request = request.body(Body::empty()).expect("a request");
+        let peer: SocketAddr = "127.0.0.1:5".parse().expect("an address");
+        request.extensions_mut().insert(ConnectInfo(peer));
+        accepted
+            .check(&request)
+            .err()
+            .map_or("", |failure| failure.code)
+    }
+
+    #[test]
+    fn only_this_machine_is_asked_by_names_of_this_machine() {
+        let text = "[server]\nhosts = [\"tv.home\"]\npublic_url = \"https://tv.example\"";
+        let local = accepted(text, LISTEN);
+        let open = format!("{text}\n[auth]\nviewers = \"open\"");
+        let open = accepted(&open, LISTEN);
+        for (host, code, open_code) in [
+            ("127.0.0.1:8080", "", ""),
+            ("localhost", "", ""),
+            ("LOCALHOST.:1", "", ""),
+            ("[::1]:8080", "", ""),
+            ("tv.home:8080", "host_not_accepted", ""),
+            ("tv.example", "host_not_accepted", ""),
+            ("0.0.0.0:8080", "host_not_accepted", "host_not_accepted"),
+            ("evil.example", "host_not_accepted", "host_not_accepted"),
+            ("", "host_not_accepted", "host_not_accepted"),
+        ] {
+            assert_eq!(refused(&local, "/", &[("host", host)]), code, "{host}");
+            assert_eq!(refused(&open, "/", &[("host", host)]), open_code, "{host}");
+        }
+        let anywhere = accepted("[auth]\nviewers = \"open\"", "0.0.0.0:8080");
+        let rebound = refused(&anywhere, "/", &[("host", "0.0.0.0:8080")]);
+        assert_eq!(rebound, "host_not_accepted");
+    }
+
+    #[test]
+    fn a_request_that_came_by_a_proxy_is_not_from_this_machine() {
+        let (local, open) = (
+            accepted("", LISTEN),
+            accepted("[auth]\nviewers = \"open\"", LISTEN),
+        );
+        for name in FORWARDED {
+            let fields = [("host", "localhost"), (name.as_str(), "192.0.2.1")];
+            assert_eq!(refused(&local, "/", &fields), "viewers_proxied", "{name}");
+            assert_eq!(refused(&open, "/", &fields), "", "{name}");
+            assert_eq!(refused(&local, "/healthz", &fields), "", "probes");
+        }
+    }
+
+    #[test]
+    fn nobody_reads_a_request_in_two_ways() {
+        let accepted = accepted("", LISTEN);
+        let host = ("host", "localhost:8080");
+        for (uri, code) in [
+            ("http://localhost:8080/", ""),
+            ("http://LOCALHOST:8080/", ""),
+            ("http://evil.example/", "authority"),
+            ("http://localhost/", "authority"),
+        ] {
+            assert_eq!(refused(&accepted, uri, &[host]), code, "{uri}");
+        }
+        let twice = [host, ("host", "evil.example")];
+        assert_eq!(refused(&accepted, "/", &twice), "host_not_accepted");
+        for coding in ["chunked", "identity"] {
+            let fields = [host, ("transfer-encoding", coding)];
+            assert_eq!(refused(&accepted, "/", &fields), "length_required");
+        }
+    }
+
+    #[test]
+    fn a_page_is_ours_by_scheme_host_and_port() {
+        let text = "[server]\nhosts = [\"tv.home\"]\npublic_url = \"https://tv.example/live/\"\n\
+                    [auth]\nviewers = \"open\"";
+        let accepted = accepted(text, LISTEN);
+        for (host, origin, own) in [
+            ("tv.home:8080", "http://tv.home:8080", true),
+            ("tv.home", "http://tv.home", true),
+            // TLS ends before us.
+            ("tv.home", "https://tv.home", true),
+            ("tv.home:443", "https://tv.home", true),
+            ("localhost:8080", "https://tv.example", true),
+            ("localhost:8080", "http://tv.example", false),
+            ("tv.home:8080", "http://tv.home:3000", false),
+            ("tv.home:8080", "http://localhost:8080", false),
+            ("evil.example", "http://evil.example", false),
+            ("tv.home", "null", false),
+            ("tv.home", "file://tv.home", false),
+        ] {
+            let mut headers = HeaderMap::new();
+            headers.insert(HOST, host.parse().expect("a value"));
+            headers.insert(ORIGIN, origin.parse().expect("a value"));
+            assert_eq!(
+                accepted.origin(&headers).is_some(),
+                own,
+                "{origin} at {host}"
+            );
+        }
+    }
+
+    #[test]
+    fn the_metrics_have_no_name_that_a_page_can_rebind() {
+        let accepted = Accepted::metrics(&config("[server]\nhosts = [\"tv.home\"]"));
+        for (host, code) in [
+            ("127.0.0.1:9090", ""),
+            ("10.1.2.3:9090", ""),
+            ("[fd00::1]:9090", ""),
+            ("localhost:9090", ""),
+            ("tv.home:9090", ""),
+            ("evil.example:9090", "host_not_accepted"),
+        ] {
+            assert_eq!(
+                refused(&accepted, "/metrics", &[("host", host)]),
+                code,
+                "{host}"
+            );
+        }
+    }
 }

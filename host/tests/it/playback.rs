@@ -122,7 +122,9 @@ async fn the_first_byte_goes_out_with_the_origins_first_byte() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn what_reaches_the_origin_is_the_profile_and_nothing_of_the_viewer() {
-    let house = House::start().await;
+    // A proxy in front says whom it stands for.
+    let open = "[auth]\nviewers = \"open\"";
+    let house = House::start_with(open, "/event/live").await;
     let segments = house.segments().await;
     house.testbed.clear_log();
     let request = house

@@ -14,7 +14,14 @@ async fn pages_of_our_own_read_answers_and_errors_and_others_none() {
     let house = House::empty("").await;
     let origin = Origin::new(|_| ok(&packets(3))).await;
     let link = |kind| sealed(&house, kind, &origin.url("/a.ts"));
-    for (own, foreign) in [("http://localhost:5173", "https://evil.test")] {
+    let own = &*house.base;
+    for foreign in [
+        "https://evil.test",
+        // The same host, and another program on it.
+        "http://localhost:5173",
+        "http://127.0.0.1",
+        "null",
+    ] {
         for (path, status) in [
             (link(Kind::Segment), StatusCode::OK),
             (link(Kind::Key), StatusCode::BAD_GATEWAY),
@@ -45,7 +52,8 @@ async fn a_preflight_allows_ranges() {
     let house = House::empty("").await;
     let path = format!("{}/relay/segment.ts?url=AAAA", house.base);
     for (origin, allowed) in [
-        ("http://localhost:5173", true),
+        (&*house.base, true),
+        ("http://localhost:5173", false),
         ("https://evil.test", false),
     ] {
         let preflight = house.client.request(Method::OPTIONS, &path);
