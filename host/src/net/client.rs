@@ -1,6 +1,7 @@
 //! One fetch: judge, connect to what was judged, walk redirects hop by hop.
 
-use std::sync::Arc;
+use std::net::SocketAddr;
+use std::sync::{Arc, OnceLock};
 
 use bytes::Bytes;
 use http::header::ACCEPT_ENCODING;
@@ -11,6 +12,7 @@ use url::{Host, Url};
 use super::error::FetchError;
 use super::guard::{Denied, Policy};
 use super::lookups::Lookups;
+use super::own::is_own;
 use super::places::{Class, Places};
 use super::request::{Request, Rules};
 use super::resolver::{GuardedResolver, ResolveError};
@@ -29,6 +31,8 @@ struct Shared {
     metrics: Metrics,
     places: Places,
     lookups: Lookups,
+    /// Where we listen ourselves.
+    own: OnceLock<Vec<SocketAddr>>,
 }
 
 /// One policy's way out; clones share its connections.
@@ -56,9 +60,17 @@ impl Net {
         Self(Arc::new(Shared {
             places: Places::new(&config, metrics.clone()),
             lookups: Lookups::new(&config, metrics.clone()),
+            own: OnceLock::new(),
             config,
             metrics,
         }))
+    }
+
+    /// Where this service listens, which no exception allows to be fetched: a
+    /// playlist that names us would have us ask ourselves without end, and read
+    /// what only this machine may. Once, before the first fetch.
+    pub fn refuse_own(&self, listeners: Vec<SocketAddr>) {
+        let _ = self.0.own.set(listeners);
     }
 
     /// The policy of `[net]`, with more allowed addresses for one site.
@@ -174,12 +186,38 @@ impl Egress {
     /// connected. A name that has no address yet passes; the fetch judges it.
     pub async fn judge(&self, url: &Url) -> Result<(), Denied> {
         self.policy().judge(url)?;
+        self.judge_own(url).await?;
         if let (Wire::Open(_), Some(Host::Domain(name))) = (&self.wire, url.host())
             && let Err(ResolveError::Denied(denied)) = self.resolver.addresses(name).await
         {
             return Err(denied);
         }
         Ok(())
+    }
+
+    async fn judge_own(&self, url: &Url) -> Result<(), Denied> {
+        let port = url.port_or_known_default();
+        let own = self.shared.own.get().map_or(&[][..], Vec::as_slice);
+        let mut own = own.iter().filter(|own| Some(own.port()) == port);
+        // Names are looked up for nothing else here.
+        if own.clone().next().is_none() || self.is_replay() {
+            return Ok(());
+        }
+        let addresses = match url.host() {
+            Some(Host::Ipv4(ip)) => vec![ip.into()],
+            Some(Host::Ipv6(ip)) => vec![ip.into()],
+            Some(Host::Domain(name)) => match self.resolver.addresses(name).await {
+                Ok(addresses) => addresses.iter().map(SocketAddr::ip).collect(),
+                Err(ResolveError::Denied(denied)) => return Err(denied),
+                // The fetch says so.
+                Err(_) => return Ok(()),
+            },
+            None => return Ok(()),
+        };
+        match own.any(|own| addresses.iter().any(|ip| is_own(*ip, own.ip()))) {
+            true => Err(Denied::Own),
+            false => Ok(()),
+        }
     }
 
     /// Sends `request` and walks its redirects; `purpose` labels the metrics.
@@ -211,6 +249,7 @@ impl Egress {
         let mut hops = 0;
         loop {
             self.policy().judge(&request.url)?;
+            self.judge_own(&request.url).await?;
             rules.permit(&request.url)?;
             let response = self.hop(&request, rules).await?;
             rules.received(&response.url, &response.headers);

@@ -50,6 +50,9 @@ pub enum Denied {
         /// The range's word.
         range: &'static str,
     },
+    /// This service itself.
+    #[error("this is where the service itself listens")]
+    Own,
     /// Outside the hosts this plugin was granted.
     #[error("{0} is not among the hosts granted to this site's plugin")]
     Host(String),
@@ -63,6 +66,7 @@ impl Denied {
             Self::Scheme(_) => "scheme_denied",
             Self::Port(_) => "port_denied",
             Self::Address { .. } => "address_denied",
+            Self::Own => "own_address",
             Self::Host(_) => "host_denied",
         }
     }

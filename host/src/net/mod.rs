@@ -19,6 +19,7 @@ mod error;
 mod guard;
 mod jar;
 mod lookups;
+mod own;
 mod patience;
 mod places;
 mod profile;
