@@ -17,6 +17,7 @@ use jiff::Timestamp;
 pub use entry::{Entry, Health, State};
 
 use crate::clock::Clock;
+use crate::net::Egress;
 
 /// Streams kept after their site stopped listing them.
 const MAX_RETIRED: usize = 256;
@@ -60,6 +61,11 @@ impl Snapshot {
             .cloned()
             .collect()
     }
+}
+
+fn by_id(streams: &[Arc<Entry>]) -> HashMap<String, Arc<Entry>> {
+    let by_id = |entry: &Arc<Entry>| (entry.id.clone(), entry.clone());
+    streams.iter().map(by_id).collect()
 }
 
 impl Catalog {
@@ -120,6 +126,31 @@ impl Catalog {
         });
     }
 
+    /// What the operator allows counts at once, also for streams that were found, or
+    /// retired, before: each goes out by its site's way as it is now. One whose site
+    /// is gone keeps its own.
+    pub fn govern(&self, way: impl Fn(&str) -> Option<Egress>) {
+        let _writer = self.0.writer.lock().unwrap_or_else(PoisonError::into_inner);
+        let before = self.0.snapshot.load_full();
+        let governed = |entry: &Arc<Entry>| match way(&entry.site) {
+            Some(egress) if egress.policy() != entry.egress.policy() => Arc::new(Entry {
+                egress,
+                ..Entry::clone(entry)
+            }),
+            _ => entry.clone(),
+        };
+        let streams: Vec<_> = before.streams.iter().map(governed).collect();
+        let retired = before.retired.iter();
+        self.0.snapshot.store(Arc::new(Snapshot {
+            generated_at: before.generated_at,
+            by_id: by_id(&streams),
+            streams,
+            retired: retired
+                .map(|(id, (at, entry))| (id.clone(), (*at, governed(entry))))
+                .collect(),
+        }));
+    }
+
     fn rewrite(&self, change: impl FnOnce(&mut Vec<Arc<Entry>>)) {
         let _writer = self.0.writer.lock().unwrap_or_else(PoisonError::into_inner);
         let now = self.0.clock.now();
@@ -127,10 +158,7 @@ impl Catalog {
         let mut streams = before.streams.clone();
         change(&mut streams);
         streams.sort_by_key(|entry| entry.order());
-        let by_id: HashMap<_, _> = streams
-            .iter()
-            .map(|entry| (entry.id.clone(), entry.clone()))
-            .collect();
+        let by_id = by_id(&streams);
         let mut retired = before.retired.clone();
         for entry in &before.streams {
             if !by_id.contains_key(&entry.id) {

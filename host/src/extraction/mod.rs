@@ -190,6 +190,9 @@ impl Scheduler {
             let (sites, keys) = (self.0.parts.sites.clone(), self.0.parts.registry.keys());
             let reloaded = tokio::task::spawn_blocking(move || sites.reload(&keys)).await;
             if matches!(reloaded, Ok(true)) {
+                let parts = &self.0.parts;
+                let way = |site: &str| Some(parts.sites.get(site)?.egress.clone());
+                parts.catalog.govern(way);
                 self.0.sites_changed.send_modify(|n| *n += 1);
             }
             while tasks.try_join_next().is_some() {}

@@ -308,3 +308,64 @@ async fn markup_is_never_served_from_our_address() {
         .await;
     assert!(uri_lines(&playlist)[0].starts_with("/relay/"), "{playlist}");
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_service_never_asks_itself() {
+    let house = House::edited(|config: &mut Config| {
+        let (local, name) = ("127.0.0.0/8", "self.test");
+        config.net.allow_addresses.push(local.parse().unwrap());
+        let ip = "127.0.0.1".parse().unwrap();
+        config.net.hosts.insert(name.to_owned(), ip);
+    })
+    .await;
+    // The positive control: another listener on the same address.
+    let beside = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let beside = serve(
+        beside,
+        Router::new().route("/a.ts", get(async || packets())),
+    );
+    let segment = |url: &str| sealed(&house, Kind::Segment, url);
+    let (status, _) = code(&house, &segment(&format!("{beside}/a.ts"))).await;
+    assert_eq!(status, StatusCode::OK);
+
+    let own = house.base.clone();
+    let named = own.replace("127.0.0.1", "self.test");
+    let mapped = own.replace("127.0.0.1", "[::ffff:127.0.0.1]");
+    let target = format!("{own}/healthz");
+    let app = Router::new().route("/to", get(async move || Redirect::temporary(&target)));
+    let redirect = format!("{}/to", origin(app).await);
+    for url in [
+        format!("{own}/healthz"),
+        format!("{named}/healthz"),
+        format!("{mapped}/healthz"),
+        redirect,
+    ] {
+        for kind in [Kind::Segment, Kind::Playlist, Kind::Key] {
+            let refused = code(&house, &sealed(&house, kind, &url)).await;
+            assert_eq!(refused.0, StatusCode::FORBIDDEN, "{kind:?} {url}");
+        }
+    }
+    let text = house.metrics.encode();
+    assert!(text.contains("outcome=\"own_address\""), "{text}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_exception_that_is_taken_back_ends_for_what_was_found_with_it() {
+    let house = crate::clients::house_of(&["ts"]).await;
+    let entry = "/streams/kinds.ts/master.m3u8";
+    let rendition = uri_lines(&house.text(entry).await)[0].clone();
+    house.text(&rendition).await;
+    let site = std::fs::read_to_string(house.dir.path().join("data/sites/kinds.toml")).unwrap();
+    assert!(site.contains("allow_addresses"));
+    let lines = site
+        .lines()
+        .filter(|line| !line.starts_with("allow_addresses"));
+    house.write_site_file("kinds", &lines.collect::<Vec<_>>().join("\n"));
+    house.refresh().await;
+    house
+        .wait("a refusal", async |house| {
+            let (status, code) = code(house, &rendition).await;
+            (status == StatusCode::FORBIDDEN && code == "address_denied").then_some(())
+        })
+        .await;
+}
