@@ -9,10 +9,22 @@ use std::io::{self, Read, Write};
 use std::os::unix::fs::{OpenOptionsExt, PermissionsExt};
 use std::path::Path;
 
-/// Reads at most `max` bytes; a longer file is an error, never cut.
+use rustix::fs::OFlags;
+
+/// Reads at most `max` bytes; a longer file is an error, never cut, and so is what
+/// is no file: a pipe would hold the thread until somebody writes. Links are
+/// followed, as Kubernetes' secrets are made of them.
 pub(crate) fn read(path: &Path, max: u64) -> io::Result<Vec<u8>> {
     let mut bytes = Vec::new();
-    File::open(path)?.take(max + 1).read_to_end(&mut bytes)?;
+    let file = OpenOptions::new()
+        .read(true)
+        .custom_flags(OFlags::NONBLOCK.bits().cast_signed())
+        .open(path)?;
+    if !file.metadata()?.is_file() {
+        let what = "not a regular file";
+        return Err(io::Error::new(io::ErrorKind::InvalidInput, what));
+    }
+    file.take(max + 1).read_to_end(&mut bytes)?;
     if bytes.len() as u64 > max {
         return Err(io::Error::new(
             io::ErrorKind::FileTooLarge,
@@ -132,6 +144,20 @@ mod tests {
             .expect("listed")
             .count();
         assert_eq!(left, 1, "no temporary file stays");
+    }
+
+    #[test]
+    fn a_pipe_is_no_file_and_holds_nobody() {
+        let dir = tempfile::tempdir().expect("tempdir");
+        let (pipe, link) = (dir.path().join("pipe"), dir.path().join("link"));
+        let (kind, mode) = (rustix::fs::FileType::Fifo, rustix::fs::Mode::RUSR);
+        rustix::fs::mknodat(rustix::fs::CWD, &pipe, kind, mode, 0).expect("a pipe");
+        fs::write(dir.path().join("file"), b"one").expect("written");
+        std::os::unix::fs::symlink("file", &link).expect("linked");
+        let refused = read(&pipe, 3).expect_err("a pipe");
+        assert_eq!(refused.kind(), io::ErrorKind::InvalidInput);
+        assert!(read(dir.path(), 3).is_err(), "a directory");
+        assert_eq!(read(&link, 3).expect("followed"), b"one");
     }
 
     #[test]
