@@ -218,6 +218,7 @@ async fn fetch(
     };
     let (is_encoded, is_delimited) = (response.is_encoded(), response.is_delimited());
     let headers = response.headers.clone();
+    let host = response.url.host_str().unwrap_or_default().to_owned();
     let mut source = Source::new(response, &proxy.0.config, proxy.0.metrics.clone());
     let read = beginning(&mut source, kind, first).await?;
     let seen = joined(&read);
@@ -244,7 +245,7 @@ async fn fetch(
         }
     };
     let body = Body {
-        head: Head::new(content_type, &headers, skipped == 0),
+        head: Head::new(content_type, &headers, &host, skipped == 0),
         length: length.map(|length| length.saturating_sub(skipped)),
         part: range,
         skipped,

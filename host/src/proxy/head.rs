@@ -28,15 +28,45 @@ pub(super) enum Judged {
 }
 
 impl Head {
-    /// `untouched`: the validators are those of these bytes.
-    pub(super) fn new(content_type: HeaderValue, headers: &HeaderMap, untouched: bool) -> Self {
-        let validator = |name| headers.get(name).filter(|_| untouched).cloned();
+    /// Of an answer from `host`. `untouched`: the validators are those of these
+    /// bytes.
+    pub(super) fn new(
+        content_type: HeaderValue,
+        headers: &HeaderMap,
+        host: &str,
+        untouched: bool,
+    ) -> Self {
+        let validator = |name, is: fn(&str) -> bool| {
+            let value = headers.get(name).filter(|_| untouched)?;
+            let text = value.to_str().ok()?;
+            let tells = text.to_ascii_lowercase().contains(host);
+            (is(text) && !tells).then(|| value.clone())
+        };
         Self {
             content_type,
-            etag: validator(ETAG),
-            last_modified: validator(LAST_MODIFIED),
+            etag: validator(ETAG, is_entity_tag),
+            last_modified: validator(LAST_MODIFIED, is_date),
         }
     }
+}
+
+/// An entity tag (RFC 9110, section 8.8.3) as servers make them. A longer one, or
+/// one with a sentence in it, may say what viewers must not read.
+fn is_entity_tag(text: &str) -> bool {
+    let opaque = text.strip_prefix("W/").unwrap_or(text);
+    let opaque = opaque
+        .strip_prefix('"')
+        .and_then(|tag| tag.strip_suffix('"'));
+    opaque.is_some_and(|tag| {
+        let plain = |b: u8| b.is_ascii_alphanumeric() || b"-_.:+=/~".contains(&b);
+        tag.len() <= 128 && tag.bytes().all(plain) && !tag.contains("//")
+    })
+}
+
+/// `Sun, 06 Nov 1994 08:49:37 GMT` (RFC 9110, section 5.6.7).
+fn is_date(text: &str) -> bool {
+    let plain = |b: u8| b.is_ascii_alphanumeric() || b" ,:".contains(&b);
+    text.len() == 29 && text.ends_with(" GMT") && text.bytes().all(plain)
 }
 
 /// `bytes` are the first of a resource; `name` is the one in its link.
@@ -150,6 +180,34 @@ mod tests {
         let as_is = |kind: &'static str| Judged::Media(HeaderValue::from_static(kind));
         assert_eq!(judged(Kind::SealedSegment), as_is("video/mp2t"));
         assert_eq!(judged(Kind::Picture), as_is("image/png"));
+    }
+
+    #[test]
+    fn validators_tell_nothing_of_the_upstream() {
+        let head = |etag: &str, date: &str| {
+            let mut headers = HeaderMap::new();
+            headers.insert(ETAG, etag.parse().expect("a value"));
+            headers.insert(LAST_MODIFIED, date.parse().expect("a value"));
+            let media = HeaderValue::from_static("video/mp2t");
+            let head = Head::new(media, &headers, "cdn.test", true);
+            (head.etag.is_some(), head.last_modified.is_some())
+        };
+        let date = "Sun, 01 Nov 2026 10:00:00 GMT";
+        for etag in ["\"one\"", "W/\"5f-6a:1+b=/~\"", "\"\""] {
+            assert_eq!(head(etag, date), (true, true), "{etag}");
+        }
+        let long = format!("\"{}\"", "x".repeat(129));
+        for etag in [
+            "one",
+            "\"CDN.test-1\"",
+            "\"http://a\"",
+            "\"a b\"",
+            "\"a\"b\"",
+            &long,
+        ] {
+            assert_eq!(head(etag, "at cdn.test"), (false, false), "{etag}");
+        }
+        assert_eq!(head("\"one\"", "2026-11-01"), (true, false));
     }
 
     #[test]
