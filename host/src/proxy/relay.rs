@@ -11,7 +11,7 @@ use http::header::{
 };
 use http::{HeaderMap, HeaderValue, Method, StatusCode, Version};
 
-use super::fetch::{Body, Found};
+use super::fetch::Found;
 use super::head::Head;
 use super::links::Kind;
 use super::range::{Asked, ContentRange, Span, unsatisfiable};
@@ -59,14 +59,17 @@ pub(super) async fn resource(
         (Some(_), Some(head)) if !is_same(ask.headers, head) => None,
         (asked, _) => asked,
     };
-    match found {
+    let is_part = match &found {
+        Found::Window(segment) => segment.body.part.is_some(),
+        Found::Flight(body, _) => body.part.is_some(),
+        Found::Text(_) => false,
+    };
+    if is_part && asked.is_none() {
         // Another one than what the viewer has a part of: all of it.
-        Found::Flight(Body { part: Some(_), .. }, _) if asked.is_none() && part.is_some() => {
-            let found = get(proxy, upstream, ask, None).await?;
-            answer(proxy, upstream, ask, None, found)
-        }
-        found => answer(proxy, upstream, ask, asked, found),
+        let found = get(proxy, upstream, ask, None).await?;
+        return answer(proxy, upstream, ask, None, found);
     }
+    answer(proxy, upstream, ask, asked, found)
 }
 
 async fn get(

@@ -335,4 +335,9 @@ async fn a_part_is_one_fetch_for_all_who_ask_for_it() {
         assert!(body(part).await == whole[188..=last], "{range}");
         assert_eq!(origin.asked(), asked, "{range}");
     }
+    // What is kept of it is no part of another version.
+    let fields = [("Range", "bytes=188-939"), ("If-Range", "\"other\"")];
+    let all = ask(&house, &link, &fields).await;
+    assert_eq!(all.status(), StatusCode::OK);
+    assert!(body(all).await == whole);
 }
