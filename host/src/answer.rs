@@ -48,6 +48,16 @@ impl Failure {
         )
     }
 
+    /// A change that only a login's cookie speaks for: another site's page may have
+    /// sent it.
+    pub(crate) fn not_our_page() -> Self {
+        Self::new(
+            StatusCode::FORBIDDEN,
+            "not_our_page",
+            "with a login, changes need the header f1-streams-page, which our page sends",
+        )
+    }
+
     /// The stream of a link is not there any more.
     pub(crate) fn stream_gone() -> Self {
         Self::new(

@@ -19,7 +19,8 @@ use tokio_util::task::TaskTracker;
 
 use self::background::{hint, poll_schedule, tell_rollbacks};
 use crate::alerts::{self, Alerts};
-use crate::api::{self, AdminToken, Ready};
+use crate::api::{self, Ready};
+use crate::auth::Auth;
 use crate::cases::Diagnostics;
 use crate::catalog::Catalog;
 use crate::clock::Clock;
@@ -103,10 +104,7 @@ impl App {
             config.links.lifetime,
             config.links.bucket,
         )?;
-        let admin = match &config.auth.admin_token_file {
-            Some(path) => Some(AdminToken::open(path).with_context(|| path.display().to_string())?),
-            None => None,
-        };
+        let auth = Auth::open(&config.auth, clock.clone(), metrics.clone())?;
         let schedule_clock = clock.clone();
         let schedule = Schedule::open(
             schedule::Config {
@@ -171,6 +169,7 @@ impl App {
             .context("the plugins directory cannot be watched")?;
         tasks.spawn(load);
         tasks.spawn(keys.follow(config.links.poll, stop.clone()));
+        tasks.spawn(auth.clone().follow(config.auth.poll, stop.clone()));
         tasks.spawn(tell_rollbacks(
             registry.notices(),
             alerts,
@@ -185,7 +184,7 @@ impl App {
             sites,
             directory: Arc::new(directory),
             proxy,
-            admin,
+            auth,
             clock,
             loader,
             metrics: metrics.clone(),

@@ -2,7 +2,7 @@
 //! that they play, and plays them through its own proxy.
 //!
 //! ARCHITECTURE.md draws the rooms; dependencies point downwards only:
-//! `cli → api → proxy, extraction, health → alerts, cases, schedule, catalog, plugins →
+//! `cli → api → auth, proxy, extraction, health → alerts, cases, schedule, catalog, plugins →
 //! playlist, net → config, clock`.
 
 mod answer;
@@ -12,6 +12,7 @@ pub mod media;
 pub mod alerts;
 pub mod api;
 pub mod app;
+pub mod auth;
 pub mod cases;
 pub mod catalog;
 pub mod cli;

@@ -5,6 +5,7 @@
 
 mod admin;
 mod diagnostics;
+mod login;
 mod streams;
 mod ui;
 
@@ -16,17 +17,16 @@ use axum::extract::{FromRef, State};
 use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post, put};
 use axum::{Json, Router};
-use http::StatusCode;
 use http::header::{ALLOW, CONTENT_TYPE};
+use http::{HeaderValue, StatusCode};
 use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
 use tower_http::catch_panic::CatchPanicLayer;
 use tower_http::limit::RequestBodyLimitLayer;
 use tower_http::timeout::TimeoutLayer;
 
-pub use admin::AdminToken;
-
 use crate::answer::Failure;
+use crate::auth::{self, Auth};
 use crate::cases::Diagnostics;
 use crate::catalog::Catalog;
 use crate::clock::Clock;
@@ -55,8 +55,8 @@ pub struct Parts {
     pub directory: Arc<Directory>,
     /// Playback.
     pub proxy: Proxy,
-    /// `None`: the admin interface is off.
-    pub admin: Option<AdminToken>,
+    /// Who may do what.
+    pub auth: Auth,
     /// Wall-clock time.
     pub clock: Clock,
     /// Does what operators want of plugins.
@@ -91,6 +91,8 @@ struct App {
     /// For a plugin's file to come in.
     upload_time: Duration,
     event_streams: Arc<Semaphore>,
+    /// The page's `Content-Security-Policy`.
+    page_policy: HeaderValue,
 }
 
 impl FromRef<App> for Catalog {
@@ -120,7 +122,7 @@ impl FromRef<App> for Ready {
 /// All routes of the main listener.
 pub fn router(parts: Parts, config: &Config, accepted: Accepted) -> Router {
     let poll_seconds = config.plugins.poll.as_secs();
-    let playback = parts.proxy.clone().routes();
+    let (proxy, auth) = (parts.proxy.clone(), parts.auth.clone());
     let app = App {
         parts,
         poll_seconds,
@@ -128,12 +130,19 @@ pub fn router(parts: Parts, config: &Config, accepted: Accepted) -> Router {
         max_file: usize::try_from(config.plugins.max_file.as_u64()).unwrap_or(usize::MAX),
         upload_time: config.plugins.compile.time,
         event_streams: Arc::new(Semaphore::new(config.server.event_streams)),
+        page_policy: ui::policy(config.server.public_media_url.as_ref()),
     };
     let max_body = usize::try_from(config.server.max_body.as_u64()).unwrap_or(usize::MAX);
-    let answers = Router::new()
+    let viewers = Router::new()
         .route("/api/schedule", get(schedule))
         .route("/api/streams", get(streams::list))
         .route("/api/streams/refresh", post(streams::refresh))
+        .with_state(app.clone());
+    let for_viewers = axum::middleware::from_fn_with_state(auth.clone(), auth::gate);
+    let answers = Router::new()
+        .route("/login", post(login::login))
+        .route("/logout", post(login::logout))
+        .route("/api/session", get(login::session))
         .route("/api/admin/plugins", get(admin::plugins))
         .route("/api/admin/plugins/reload", post(admin::reload_all))
         .route("/api/admin/plugins/{key}/events", get(admin::story))
@@ -150,6 +159,7 @@ pub fn router(parts: Parts, config: &Config, accepted: Accepted) -> Router {
         .route("/readyz", get(readyz))
         .fallback(ui::page)
         .with_state(app.clone())
+        .merge(viewers.route_layer(for_viewers.clone()))
         // Not for playback: a blocking reload or a long segment is no hang.
         .layer(TimeoutLayer::with_status_code(
             StatusCode::SERVICE_UNAVAILABLE,
@@ -161,9 +171,18 @@ pub fn router(parts: Parts, config: &Config, accepted: Accepted) -> Router {
         .route("/api/admin/plugins/{key}", put(admin::upload))
         .route("/api/admin/plugins/{key}/{action}", post(admin::act))
         .with_state(app);
-    playback
+    let routes = proxy
+        .clone()
+        .entries()
+        .route_layer(for_viewers)
+        .merge(proxy.links())
         .merge(answers)
-        .merge(long)
+        .merge(long);
+    // Around the router: who asks may stand in the path.
+    let identify = axum::middleware::from_fn_with_state(auth, Auth::identify);
+    Router::new()
+        .fallback_service(routes)
+        .layer(identify)
         .layer(CatchPanicLayer::custom(|_| {
             Failure::new(
                 StatusCode::INTERNAL_SERVER_ERROR,

@@ -4,6 +4,7 @@
 //! looks like a page gets the app, which shows its own "not found"; an unknown
 //! file or API route gets 404, never the app.
 
+use axum::extract::State;
 use axum::response::{IntoResponse, Response};
 use http::header::{
     ACCEPT_ENCODING, CACHE_CONTROL, CONTENT_ENCODING, CONTENT_SECURITY_POLICY, CONTENT_TYPE, ETAG,
@@ -11,7 +12,9 @@ use http::header::{
 };
 use http::{HeaderMap, HeaderValue, Method, StatusCode, Uri};
 use rust_embed::{EmbeddedFile, RustEmbed};
+use url::Url;
 
+use super::App;
 use crate::answer::Failure;
 
 /// Built by `cargo xtask setup`; a host built without it says so on its page.
@@ -21,12 +24,26 @@ use crate::answer::Failure;
 struct Assets;
 
 const INDEX: &str = "index.html";
-/// hls.js plays from `blob:` URLs; media-chrome has style elements of its own.
-const POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self' 'unsafe-inline'; \
-     img-src 'self' data:; media-src 'self' blob:; connect-src 'self'; manifest-src 'self'; \
-     base-uri 'none'; form-action 'none'; frame-ancestors 'none'";
+/// The page's policy. hls.js plays from `blob:` URLs; media-chrome has style
+/// elements of its own; media may be served under another name.
+pub(super) fn policy(media: Option<&Url>) -> HeaderValue {
+    let media = media.map(|url| format!(" {}", url.origin().ascii_serialization()));
+    let media = media.unwrap_or_default();
+    let policy = format!(
+        "default-src 'none'; script-src 'self'; style-src 'self' 'unsafe-inline'; \
+         img-src 'self' data:; media-src 'self' blob:{media}; connect-src 'self'{media}; \
+         manifest-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
+    );
+    HeaderValue::try_from(policy).expect("an origin is ASCII without control characters")
+}
 
-pub(super) async fn page(method: Method, uri: Uri, headers: HeaderMap) -> Response {
+pub(super) async fn page(
+    State(app): State<App>,
+    method: Method,
+    uri: Uri,
+    headers: HeaderMap,
+) -> Response {
+    let policy = &app.page_policy;
     let path = uri.path().trim_start_matches('/');
     let room = path.split('/').next().unwrap_or_default();
     let machine = matches!(
@@ -38,7 +55,7 @@ pub(super) async fn page(method: Method, uri: Uri, headers: HeaderMap) -> Respon
             .into_response();
     }
     if !path.is_empty()
-        && let Some(response) = file(path, &headers)
+        && let Some(response) = file(path, &headers, policy)
     {
         return response;
     }
@@ -52,7 +69,7 @@ pub(super) async fn page(method: Method, uri: Uri, headers: HeaderMap) -> Respon
             .into_response();
     }
     let known = matches!(path.trim_end_matches('/'), "" | "watch" | "admin");
-    let page = file(INDEX, &headers).map(|mut page| {
+    let page = file(INDEX, &headers, policy).map(|mut page| {
         if !known {
             *page.status_mut() = StatusCode::NOT_FOUND;
         }
@@ -68,7 +85,7 @@ pub(super) async fn page(method: Method, uri: Uri, headers: HeaderMap) -> Respon
     })
 }
 
-fn file(path: &str, headers: &HeaderMap) -> Option<Response> {
+fn file(path: &str, headers: &HeaderMap, policy: &HeaderValue) -> Option<Response> {
     let plain = Assets::get(path)?;
     let (file, encoding) =
         encoded(path, headers).map_or((plain, None), |(file, name)| (file, Some(name)));
@@ -90,7 +107,7 @@ fn file(path: &str, headers: &HeaderMap) -> Option<Response> {
     );
     // On a 304, too: a browser takes the new headers for the page it has.
     if path.ends_with(".html") {
-        out.insert(CONTENT_SECURITY_POLICY, HeaderValue::from_static(POLICY));
+        out.insert(CONTENT_SECURITY_POLICY, policy.clone());
     }
     let unchanged = headers.get(IF_NONE_MATCH) == Some(&etag);
     out.insert(ETAG, etag);

@@ -25,8 +25,28 @@ pub(super) fn conflicts(config: &Config) -> Vec<Conflict> {
     when(
         config.auth.viewers == Viewers::Loopback && !server.listen.ip().is_loopback(),
         &["server.listen", "auth.viewers"],
-        "is not a loopback address, but only this machine may watch: set auth.viewers = \"open\" \
-         to let everybody watch who can connect, or server.listen = \"127.0.0.1:8080\"",
+        "is not a loopback address, but only this machine may watch: set auth.viewers = \"token\" \
+         for a login, \"open\" to let everybody watch who can connect, or server.listen = \
+         \"127.0.0.1:8080\"",
+    );
+    when(
+        config.auth.viewers == Viewers::Forward && config.auth.forward_proxies.is_empty(),
+        &["auth.forward_proxies", "auth.viewers"],
+        "is empty, so nobody may watch: name the addresses of the proxy that says who a viewer is",
+    );
+    when(
+        server.public_media_url.is_some() && server.public_url.is_none(),
+        &["server.public_media_url", "server.public_url"],
+        "needs server.public_url, from which the page may ask there",
+    );
+    when(
+        server
+            .public_media_url
+            .as_ref()
+            .zip(server.public_url.as_ref())
+            .is_some_and(|(media, page)| media.host() == page.host()),
+        &["server.public_media_url", "server.public_url"],
+        "has the host of server.public_url: give media a name of its own, or none",
     );
     when(
         server.listen.port() != 0 && config.metrics.listen == Some(server.listen),

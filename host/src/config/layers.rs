@@ -212,6 +212,7 @@ fn make_absolute(config: &mut Config, directory: &Path) {
     config.data_dir = directory.join(&config.data_dir);
     config.cache_dir = directory.join(&config.cache_dir);
     config.links.key_file = config.data_dir.join(&config.links.key_file);
+    config.auth.viewer_tokens_file = config.data_dir.join(&config.auth.viewer_tokens_file);
     if let Some(file) = &mut config.auth.admin_token_file {
         *file = config.data_dir.join(&*file);
     }

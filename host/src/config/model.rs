@@ -12,6 +12,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use bytesize::ByteSize;
+use http::HeaderName;
 use ipnet::IpNet;
 use serde::Deserialize;
 use url::Url;
@@ -55,6 +56,9 @@ pub struct Server {
     /// Its path ends in `/`, so that `join` appends to it.
     #[serde(deserialize_with = "value::base_url_or_none")]
     pub public_url: Option<Url>,
+    /// As `public_url`.
+    #[serde(deserialize_with = "value::base_url_or_none")]
+    pub public_media_url: Option<Url>,
     /// Lower case, without port.
     #[serde(deserialize_with = "value::host_names")]
     pub hosts: Vec<String>,
@@ -90,6 +94,18 @@ pub struct Metrics {
 pub struct Auth {
     #[serde(deserialize_with = "value::parsed")]
     pub viewers: Viewers,
+    #[serde(deserialize_with = "value::path")]
+    pub viewer_tokens_file: PathBuf,
+    #[serde(deserialize_with = "value::duration")]
+    pub poll: Duration,
+    #[serde(deserialize_with = "value::header_name")]
+    pub forward_header: HeaderName,
+    #[serde(deserialize_with = "value::networks")]
+    pub forward_proxies: Vec<IpNet>,
+    #[serde(deserialize_with = "value::duration")]
+    pub session: Duration,
+    #[serde(deserialize_with = "value::count")]
+    pub attempts: usize,
     /// `None`: the admin interface is off.
     #[serde(deserialize_with = "value::path_or_none")]
     pub admin_token_file: Option<PathBuf>,
@@ -98,6 +114,8 @@ pub struct Auth {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Viewers {
     Loopback,
+    Token,
+    Forward,
     Open,
 }
 

@@ -81,6 +81,7 @@ impl Origins {
                 "data_dir" => shown_path(Some(&config.data_dir)),
                 "cache_dir" => shown_path(Some(&config.cache_dir)),
                 "links.key_file" => shown_path(Some(&config.links.key_file)),
+                "auth.viewer_tokens_file" => shown_path(Some(&config.auth.viewer_tokens_file)),
                 "auth.admin_token_file" => shown_path(config.auth.admin_token_file.as_ref()),
                 _ => leaf.shown(),
             };

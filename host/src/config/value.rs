@@ -11,6 +11,7 @@ use std::str::FromStr;
 use std::time::Duration;
 
 use bytesize::ByteSize;
+use http::HeaderName;
 use ipnet::IpNet;
 use serde::de::Error as _;
 use serde::{Deserialize, Deserializer};
@@ -238,6 +239,12 @@ pub(super) fn user_agent<'de, D: Deserializer<'de>>(d: D) -> Result<String, D::E
     Ok(text)
 }
 
+pub(super) fn header_name<'de, D: Deserializer<'de>>(d: D) -> Result<HeaderName, D::Error> {
+    let text = String::deserialize(d)?;
+    let name = HeaderName::from_str(text.trim());
+    name.map_err(|_| D::Error::custom(format!("{text:?} is not a header's name")))
+}
+
 pub(super) fn log_filter<'de, D: Deserializer<'de>>(d: D) -> Result<String, D::Error> {
     let text = String::deserialize(d)?;
     tracing_subscriber::EnvFilter::builder()
@@ -280,9 +287,12 @@ impl FromStr for Viewers {
     fn from_str(text: &str) -> Result<Self, String> {
         match text {
             "loopback" => Ok(Self::Loopback),
+            "token" => Ok(Self::Token),
+            "forward" => Ok(Self::Forward),
             "open" => Ok(Self::Open),
-            "token" | "forward" => Err(format!("{text:?} is {NOT_IN_THIS_VERSION}")),
-            _ => Err(format!("{text:?} is neither \"loopback\" nor \"open\"")),
+            _ => Err(format!(
+                "{text:?} is none of \"loopback\", \"token\", \"forward\" and \"open\""
+            )),
         }
     }
 }

@@ -15,7 +15,7 @@ use crate::playlist::{Child, ChildKind, HintKind, Linker, Variables};
 /// Links for one playlist of a stream.
 pub(super) struct StreamLinker<'a> {
     pub(super) links: &'a Links,
-    /// Path prefix of `server.public_url`.
+    /// What stands before every path: of `server.public_media_url` or `public_url`.
     pub(super) prefix: &'a str,
     pub(super) stream: &'a str,
     pub(super) expires: i64,

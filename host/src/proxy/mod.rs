@@ -73,6 +73,8 @@ struct Inner {
     metrics: Metrics,
     /// Path prefix of `server.public_url`.
     prefix: String,
+    /// What stands before the path of a link: the same, or where media is served.
+    link_prefix: String,
     /// By stream id.
     renditions: moka::sync::Cache<String, Arc<Renditions>>,
     /// What playlists were when they were last seen.
@@ -112,11 +114,11 @@ impl Proxy {
         clock: Clock,
         metrics: Metrics,
     ) -> Self {
-        let prefix = config
-            .server
-            .public_url
-            .as_ref()
-            .map(|url| url.path().trim_end_matches('/').to_owned());
+        let server = &config.server;
+        let prefix = server.public_url.as_ref().map_or("", Url::path);
+        let prefix = prefix.trim_end_matches('/').to_owned();
+        let media = server.public_media_url.as_ref().map(Url::as_str);
+        let link_prefix = media.map(|url| url.trim_end_matches('/').to_owned());
         let most = config.relay.seen.as_u64();
         let renditions = seen::remembered(most, IDLE, metrics.clone(), |stream: &String, known| {
             let known: &Arc<Renditions> = known;
@@ -137,21 +139,29 @@ impl Proxy {
             background: TaskTracker::new(),
             rewriting: Semaphore::new(config.relay.rewriting),
             metrics,
-            prefix: prefix.unwrap_or_default(),
+            link_prefix: link_prefix.unwrap_or_else(|| prefix.clone()),
+            prefix,
             renditions,
             seen,
         }))
     }
 
-    /// The path that stands before every path handed out.
+    /// What stands before the path of every playback entry.
     pub fn prefix(&self) -> &str {
         &self.0.prefix
     }
 
-    /// The routes. GET routes answer HEAD, too.
-    pub fn routes(self) -> Router {
+    /// Where playback begins, for viewers. GET routes answer HEAD, too.
+    pub fn entries(self) -> Router {
+        let entry = get(master);
         Router::new()
-            .route("/streams/{id}/master.m3u8", get(master))
+            .route("/streams/{id}/master.m3u8", entry)
+            .with_state(self)
+    }
+
+    /// What links lead to, for whoever has one.
+    pub fn links(self) -> Router {
+        Router::new()
             .route("/proxy", get(proxy))
             .route("/proxy/{name}", get(proxy))
             .route("/relay", get(relay))

@@ -306,7 +306,7 @@ fn linker<'a>(proxy: &'a Proxy, stream: &'a str, own: bool) -> StreamLinker<'a> 
     let (links, now) = (&proxy.0.links, proxy.0.clock.now());
     StreamLinker {
         links,
-        prefix: &proxy.0.prefix,
+        prefix: &proxy.0.link_prefix,
         stream,
         expires: links.expiry(now),
         expires_late: links.late_expiry(now),

@@ -15,9 +15,9 @@ use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 use http::header::{
     ACCESS_CONTROL_ALLOW_HEADERS, ACCESS_CONTROL_ALLOW_METHODS, ACCESS_CONTROL_ALLOW_ORIGIN,
-    ACCESS_CONTROL_EXPOSE_HEADERS, ACCESS_CONTROL_MAX_AGE, CONNECTION, CONTENT_SECURITY_POLICY,
-    HOST, ORIGIN, REFERRER_POLICY, TRANSFER_ENCODING, VARY, VIA, X_CONTENT_TYPE_OPTIONS,
-    X_FRAME_OPTIONS,
+    ACCESS_CONTROL_EXPOSE_HEADERS, ACCESS_CONTROL_MAX_AGE, AUTHORIZATION, CONNECTION,
+    CONTENT_SECURITY_POLICY, CONTENT_TYPE, HOST, ORIGIN, REFERRER_POLICY, TRANSFER_ENCODING, VARY,
+    VIA, X_CONTENT_TYPE_OPTIONS, X_FRAME_OPTIONS,
 };
 use http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode};
 use url::Url;
@@ -40,6 +40,13 @@ const FORWARDED: [HeaderName; 6] = [
     VIA,
 ];
 
+/// The types that a form can have (HTML, section 4.10.21.6).
+const FORMS: [&str; 3] = [
+    "application/x-www-form-urlencoded",
+    "multipart/form-data",
+    "text/plain",
+];
+
 /// Which requests are ours.
 #[derive(Clone, Debug)]
 pub struct Accepted(Arc<Inner>);
@@ -50,6 +57,9 @@ struct Inner {
     hosts: Vec<String>,
     /// Addresses are hosts, too, whichever they are.
     addresses: bool,
+    /// Where media alone is served, if it has a name of its own. Lower case, without
+    /// port.
+    media: Option<String>,
     /// Origins whose pages are ours, besides the one that was asked.
     origins: Vec<String>,
     viewers: Viewers,
@@ -71,10 +81,13 @@ impl Accepted {
         if !listen.ip().is_unspecified() {
             hosts.push(listen.ip().to_string());
         }
+        let media = server.public_media_url.as_ref().and_then(Url::host_str);
+        hosts.extend(media.map(str::to_owned));
         let public = server.public_url.iter().map(Url::origin);
         Self(Arc::new(Inner {
             hosts,
             addresses: false,
+            media: media.map(str::to_owned),
             origins: public.map(|origin| origin.ascii_serialization()).collect(),
             viewers,
         }))
@@ -88,18 +101,14 @@ impl Accepted {
         Self(Arc::new(Inner {
             hosts,
             addresses: true,
+            media: None,
             origins: Vec::new(),
             viewers: Viewers::Open,
         }))
     }
 
     fn host(&self, authority: &str) -> bool {
-        let host = without_port(authority);
-        let host = host
-            .trim_start_matches('[')
-            .trim_end_matches(']')
-            .trim_end_matches('.')
-            .to_ascii_lowercase();
+        let host = name(authority);
         self.0.hosts.contains(&host) || self.0.addresses && host.parse::<IpAddr>().is_ok()
     }
 
@@ -121,6 +130,13 @@ impl Accepted {
         (own || same().is_some()).then(|| origin.clone())
     }
 
+    /// Whether media alone is served by the name that was asked.
+    fn is_apart(&self, headers: &HeaderMap) -> bool {
+        let host = headers.get(HOST).and_then(|host| host.to_str().ok());
+        let media = self.0.media.as_deref();
+        media.is_some_and(|media| host.is_some_and(|host| name(host) == media))
+    }
+
     fn check(&self, request: &Request) -> Result<(), Failure> {
         // Probes come by the pod's address and learn nothing.
         if matches!(request.uri().path(), "/healthz" | "/readyz") {
@@ -134,6 +150,14 @@ impl Accepted {
                 "host_not_accepted",
                 "this host name is not served here; an operator adds it to server.hosts",
             ));
+        }
+        // Nothing of an upstream from where the page is, and no page from there.
+        let path = request.uri().path();
+        let is_media = path.starts_with("/proxy") || path.starts_with("/relay");
+        if self.0.media.is_some() && is_media != self.is_apart(request.headers()) {
+            let message = "media and the page have names of their own here";
+            let status = StatusCode::NOT_FOUND;
+            return Err(Failure::new(status, "not_served_here", message));
         }
         // What a request names in its first line is what it asks for (RFC 9112,
         // section 3.2.2), and no two parties may read it differently.
@@ -198,22 +222,39 @@ impl Accepted {
                     "changes are taken from this service's own page only",
                 ));
             }
+            // What a form of any page sends without being asked whether it may. Who
+            // sends a token knows what he does.
+            let kind = request.headers().get(CONTENT_TYPE);
+            let kind = kind.and_then(|kind| kind.to_str().ok()).unwrap_or_default();
+            let kind = kind.split(';').next().unwrap_or_default().trim();
+            let is_form = FORMS.iter().any(|form| kind.eq_ignore_ascii_case(form));
+            if is_form && !request.headers().contains_key(AUTHORIZATION) {
+                return Err(Failure::new(
+                    StatusCode::UNSUPPORTED_MEDIA_TYPE,
+                    "form",
+                    "forms are not taken: send JSON",
+                ));
+            }
         }
         Ok(())
     }
 }
 
-fn without_port(authority: &str) -> &str {
-    match authority.rsplit_once(':') {
+/// Lower case, without port, brackets and final dot.
+fn name(authority: &str) -> String {
+    let host = match authority.rsplit_once(':') {
         Some((host, port)) if port.bytes().all(|b| b.is_ascii_digit()) => host,
         _ => authority,
-    }
+    };
+    let host = host.trim_start_matches('[').trim_end_matches(']');
+    host.trim_end_matches('.').to_ascii_lowercase()
 }
 
 /// The outermost layer.
 pub async fn protect(State(accepted): State<Accepted>, request: Request, next: Next) -> Response {
     let origin = accepted.origin(request.headers());
     let preflight = request.method() == Method::OPTIONS;
+    let is_apart = accepted.is_apart(request.headers());
     let is_chunked = request.headers().contains_key(TRANSFER_ENCODING);
     let mut response = match accepted.check(&request) {
         Err(failure) => failure.into_response(),
@@ -248,9 +289,15 @@ pub async fn protect(State(accepted): State<Accepted>, request: Request, next: N
     headers.insert(REFERRER_POLICY, HeaderValue::from_static("no-referrer"));
     headers.insert(X_FRAME_OPTIONS, HeaderValue::from_static("DENY"));
     headers.insert(COOP, HeaderValue::from_static("same-origin"));
+    // A page of ours under another name plays what is served here.
+    let corp = if is_apart {
+        "cross-origin"
+    } else {
+        "same-origin"
+    };
     headers
         .entry(CORP)
-        .or_insert(HeaderValue::from_static("same-origin"));
+        .or_insert(HeaderValue::from_static(corp));
     headers
         .entry(CONTENT_SECURITY_POLICY)
         .or_insert(HeaderValue::from_static(

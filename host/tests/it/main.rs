@@ -21,6 +21,7 @@ mod guests;
 mod health;
 mod hostile;
 mod house;
+mod logins;
 mod origin;
 mod playback;
 mod plugins;

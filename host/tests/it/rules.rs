@@ -161,9 +161,14 @@ fn dependencies_point_downwards_only() {
         ),
         ("server", &["answer", "config", "metrics"]),
         (
+            "auth",
+            &["answer", "clock", "config", "files", "metrics", "server"],
+        ),
+        (
             "api",
             &[
                 "answer",
+                "auth",
                 "cases",
                 "catalog",
                 "clock",

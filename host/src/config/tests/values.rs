@@ -133,16 +133,11 @@ fn values_that_mean_nothing_are_named() {
         "twice",
     );
     check("net.user_agent", "\"a\\nb\"", "printable ASCII");
-    check("auth.viewers", "\"token\"", "not available in this version");
-    check(
-        "auth.viewers",
-        "\"forward\"",
-        "not available in this version",
-    );
+    check("auth.forward_header", "\"a b\"", "not a header's name");
     check(
         "auth.viewers",
         "\"all\"",
-        "neither \"loopback\" nor \"open\"",
+        "none of \"loopback\", \"token\", \"forward\" and \"open\"",
     );
     check("plugins.grants", "\"explicit\"", "");
     check("plugins.grants", "\"none\"", "neither");
@@ -162,7 +157,13 @@ fn values_that_contradict_each_other_are_named() {
     check(
         "server.listen",
         "\"0.0.0.0:8080\"",
-        "set auth.viewers = \"open\"",
+        "set auth.viewers = \"token\"",
+    );
+    check("auth.viewers", "\"forward\"", "nobody may watch");
+    check(
+        "server.public_media_url",
+        "\"https://media.test\"",
+        "needs server.public_url",
     );
     check(
         "metrics.listen",

@@ -1,0 +1,89 @@
+//! How many wrong tokens one client may try.
+
+use std::net::{IpAddr, Ipv6Addr};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::Duration;
+
+use http::StatusCode;
+
+use crate::answer::Failure;
+use crate::metrics::Metrics;
+
+const WINDOW: Duration = Duration::from_secs(60);
+/// Clients that are counted; who was counted longest ago is forgotten first.
+const CLIENTS: u64 = 4096;
+
+#[derive(Debug)]
+pub(super) struct Attempts {
+    max: usize,
+    /// Since the first that was wrong.
+    wrong: moka::sync::Cache<Option<IpAddr>, Arc<AtomicUsize>>,
+    metrics: Metrics,
+}
+
+impl Attempts {
+    pub(super) fn new(max: usize, metrics: Metrics) -> Self {
+        Self {
+            max,
+            wrong: moka::sync::Cache::builder()
+                .max_capacity(CLIENTS)
+                .time_to_live(WINDOW)
+                .build(),
+            metrics,
+        }
+    }
+
+    /// Whether what `client` sends is looked at. Right tokens are refused, too:
+    /// otherwise a limit would only tell which those are.
+    pub(super) fn may(&self, client: Option<IpAddr>) -> Result<(), Failure> {
+        let wrong = self.wrong.get(&client.map(network));
+        if wrong.is_none_or(|wrong| wrong.load(Ordering::Relaxed) < self.max) {
+            return Ok(());
+        }
+        self.metrics.limit("auth.attempts");
+        let message = "too many wrong tokens came from this address: try again in a minute";
+        Err(Failure {
+            retry_after: Some(WINDOW.as_secs()),
+            ..Failure::new(StatusCode::TOO_MANY_REQUESTS, "too_many_attempts", message)
+        })
+    }
+
+    pub(super) fn failed(&self, client: Option<IpAddr>) {
+        let key = client.map(network);
+        let wrong = self.wrong.get_with(key, Arc::default);
+        wrong.fetch_add(1, Ordering::Relaxed);
+    }
+}
+
+/// One client has a whole /64 of IPv6 to itself.
+fn network(ip: IpAddr) -> IpAddr {
+    match ip.to_canonical() {
+        IpAddr::V6(v6) => Ipv6Addr::from_bits(v6.to_bits() >> 64 << 64).into(),
+        v4 @ IpAddr::V4(_) => v4,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_client_has_so_many_and_a_network_is_one() {
+        let attempts = Attempts::new(2, Metrics::new());
+        let ip = |text: &str| Some(text.parse().expect("an address"));
+        attempts.failed(ip("2001:db8::1"));
+        assert!(attempts.may(ip("2001:db8::2")).is_ok());
+        attempts.failed(ip("2001:db8::3"));
+        let refused = attempts.may(ip("2001:db8::4")).expect_err("two were wrong");
+        assert_eq!(refused.status, StatusCode::TOO_MANY_REQUESTS);
+        for other in ["2001:db8:0:1::1", "192.0.2.1"] {
+            assert!(attempts.may(ip(other)).is_ok(), "{other}");
+        }
+        attempts.failed(ip("192.0.2.1"));
+        attempts.failed(ip("::ffff:192.0.2.1"));
+        assert!(attempts.may(ip("192.0.2.1")).is_err());
+        assert!(attempts.may(ip("192.0.2.2")).is_ok());
+        assert_eq!(attempts.metrics.limit_hits("auth.attempts"), 2);
+    }
+}

@@ -1,0 +1,139 @@
+//! One token: what proves that somebody is who a file says, kept as digests.
+
+use std::path::{Path, PathBuf};
+
+use aws_lc_rs::{digest, hmac, rand};
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use subtle::ConstantTimeEq as _;
+
+use crate::files;
+
+/// Why a token file cannot be used. No error repeats what stands in it.
+#[derive(Debug, thiserror::Error)]
+pub enum TokenError {
+    /// It cannot be read or made.
+    #[error("{path}: {error}")]
+    Io {
+        /// The file.
+        path: PathBuf,
+        /// What failed.
+        error: std::io::Error,
+    },
+    /// The admin's token is too easy to guess.
+    #[error("{path}: the token is shorter than {ADMIN} characters")]
+    Short {
+        /// The file.
+        path: PathBuf,
+    },
+    /// A line of the viewers' tokens is none.
+    #[error("{path}: line {line} {what}")]
+    Line {
+        /// The file.
+        path: PathBuf,
+        /// From 1.
+        line: usize,
+        /// What is wrong.
+        what: &'static str,
+    },
+}
+
+/// Fewest characters of the admin's token: 24 bytes in base64url.
+const ADMIN: usize = 32;
+
+/// A token that is valid. Its text is not kept.
+#[derive(Clone)]
+pub(super) struct Token {
+    /// Of equal length whatever was sent, so that comparing tells nothing.
+    digest: [u8; 32],
+    /// What its cookies are sealed with.
+    key: hmac::Key,
+}
+
+impl std::fmt::Debug for Token {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("(hidden)")
+    }
+}
+
+impl PartialEq for Token {
+    fn eq(&self, other: &Self) -> bool {
+        self.digest.ct_eq(&other.digest).into()
+    }
+}
+
+impl Token {
+    pub(super) fn new(text: &[u8]) -> Self {
+        let of = hmac::Key::new(hmac::HMAC_SHA256, text);
+        let key = hmac::sign(&of, b"f1-streams login cookie");
+        Self {
+            digest: sha256(text),
+            key: hmac::Key::new(hmac::HMAC_SHA256, key.as_ref()),
+        }
+    }
+
+    pub(super) fn is(&self, sent: &[u8]) -> bool {
+        self.digest.ct_eq(&sha256(sent)).into()
+    }
+
+    pub(super) fn sign(&self, message: &[u8]) -> hmac::Tag {
+        hmac::sign(&self.key, message)
+    }
+
+    pub(super) fn verify(&self, message: &[u8], tag: &[u8]) -> bool {
+        hmac::verify(&self.key, message, tag).is_ok()
+    }
+}
+
+fn sha256(bytes: &[u8]) -> [u8; 32] {
+    let digest = digest::digest(&digest::SHA256, bytes);
+    digest.as_ref().try_into().expect("SHA-256 has 32 bytes")
+}
+
+/// 32 random bytes in base64url.
+pub(super) fn random() -> std::io::Result<String> {
+    let mut bytes = [0; 32];
+    rand::fill(&mut bytes).map_err(|_| std::io::Error::other("no random numbers"))?;
+    Ok(URL_SAFE_NO_PAD.encode(bytes))
+}
+
+/// Reads the admin's token, or makes it on first start.
+pub(super) fn open_admin(path: &Path) -> Result<Token, TokenError> {
+    let io = |error| TokenError::Io {
+        path: path.to_owned(),
+        error,
+    };
+    if !path.exists() {
+        let text = format!("{}\n", random().map_err(io)?);
+        if files::create(path, text.as_bytes()).map_err(io)? {
+            tracing::info!(path = %path.display(), "admin token made");
+        }
+    }
+    let text = files::read(path, 4096).map_err(io)?;
+    let token = text.trim_ascii();
+    if token.len() < ADMIN {
+        let path = path.to_owned();
+        return Err(TokenError::Short { path });
+    }
+    Ok(Token::new(token))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_admins_token_is_made_once_and_a_short_one_is_refused() {
+        let dir = tempfile::tempdir().expect("a directory");
+        let path = dir.path().join("admin.token");
+        let first = open_admin(&path).expect("made");
+        let text = std::fs::read_to_string(&path).expect("read");
+        assert!(first.is(text.trim().as_bytes()));
+        assert!(!first.is(b"another"));
+        assert!(open_admin(&path).expect("read") == first);
+        std::fs::write(&path, "short").expect("written");
+        let refused = open_admin(&path).expect_err("too short");
+        assert!(!refused.to_string().contains("short\n"), "{refused}");
+        assert!(matches!(refused, TokenError::Short { .. }));
+    }
+}
