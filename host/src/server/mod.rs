@@ -6,6 +6,7 @@
 //! take is cut, and the drain at the end has a cap: relay bodies are
 //! long-lived by nature.
 
+mod forwarded;
 mod guard;
 
 use std::collections::HashMap;
@@ -26,10 +27,12 @@ use tokio_io_timeout::TimeoutStream;
 use tokio_util::sync::CancellationToken;
 use tower::ServiceExt;
 
+pub use forwarded::ClientAddress;
 pub use guard::{Accepted, protect};
 
 use crate::config;
 use crate::metrics::Metrics;
+use forwarded::Proxies;
 
 /// A request's header block; hyper's default is 400 KiB.
 const MAX_HEADER_BYTES: usize = 32 << 10;
@@ -49,6 +52,7 @@ pub async fn serve(
     let graceful = GracefulShutdown::new();
     let places = Arc::new(Semaphore::new(config.max_connections));
     let clients = Clients::default();
+    let proxies = Proxies::new(&config.trusted_proxies);
     let mut connections = JoinSet::new();
     loop {
         if places.available_permits() == 0 {
@@ -63,11 +67,7 @@ pub async fn serve(
             continue;
         };
         // A proxy stands for many clients.
-        let proxy = config
-            .trusted_proxies
-            .iter()
-            .any(|net| net.contains(&peer.ip().to_canonical()));
-        let max = if proxy {
+        let max = if proxies.contains(peer.ip()) {
             usize::MAX
         } else {
             config.max_connections_per_client
@@ -76,10 +76,13 @@ pub async fn serve(
             metrics.limit("server.max_connections_per_client");
             continue;
         };
+        let proxies = proxies.clone();
         let app =
             app.clone()
                 .map_request(move |mut request: http::Request<hyper::body::Incoming>| {
+                    let client = proxies.client(peer.ip(), request.headers());
                     request.extensions_mut().insert(ConnectInfo(peer));
+                    request.extensions_mut().insert(client);
                     request
                 });
         let connection = http1::Builder::new()
@@ -179,7 +182,14 @@ impl Drop for Client {
 
 #[cfg(test)]
 mod tests {
+    use std::path::Path;
+
+    use axum::Extension;
+    use axum::routing::get;
+    use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+
     use super::*;
+    use crate::config::Config;
 
     #[test]
     fn a_client_has_so_many_places_and_gets_them_back() {
@@ -191,5 +201,42 @@ mod tests {
         assert!(clients.enter(IpAddr::from([127, 0, 0, 9]), 2).is_some());
         drop(first);
         assert!(clients.enter(ip, 2).is_some());
+    }
+
+    #[tokio::test]
+    async fn each_request_says_whose_it_is() {
+        let text = "[server]\ntrusted_proxies = [\"127.0.0.1\"]";
+        let config = Config::from_toml(text, Path::new("/data")).expect("a configuration");
+        let app = Router::new().route(
+            "/",
+            get(async |Extension(ClientAddress(ip)): Extension<ClientAddress>| ip.to_string()),
+        );
+        let listener = TcpListener::bind("127.0.0.1:0").await.expect("a listener");
+        let address = listener.local_addr().expect("its address");
+        let (stop, metrics) = (CancellationToken::new(), Metrics::new());
+        let server = config.config.server;
+        let serving = tokio::spawn({
+            let stop = stop.clone();
+            async move { serve(listener, app, &server, metrics, stop).await }
+        });
+        let mut stream = TcpStream::connect(address).await.expect("a connection");
+        // One connection, many clients.
+        for (field, client) in [
+            ("X-Forwarded-For: 192.0.2.1", "192.0.2.1"),
+            ("Forwarded: for=192.0.2.2", "192.0.2.2"),
+            ("Accept: text/plain", "127.0.0.1"),
+        ] {
+            let request = format!("GET / HTTP/1.1\r\nHost: a\r\n{field}\r\n\r\n");
+            let sent = stream.write_all(request.as_bytes()).await;
+            sent.expect("a request");
+            let mut answer = String::new();
+            while !answer.ends_with(client) {
+                let byte = stream.read_u8().await.expect("more of the answer");
+                answer.push(byte.into());
+            }
+        }
+        stop.cancel();
+        drop(stream);
+        serving.await.expect("the end");
     }
 }
