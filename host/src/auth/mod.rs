@@ -15,7 +15,7 @@ mod gate;
 mod token;
 mod viewers;
 
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
@@ -38,10 +38,14 @@ use crate::answer::Failure;
 use crate::clock::Clock;
 use crate::config::{self, Viewers};
 use crate::metrics::Metrics;
+use crate::server::ClientAddress;
 
 /// What our own page sends with every request. A page of another origin cannot,
 /// unless it is allowed to (Fetch, section 4.8), and none is.
 pub const PAGE_HEADER: HeaderName = HeaderName::from_static("f1-streams-page");
+
+/// How long the viewers' tokens must stay the same before they count.
+const SETTLE: Duration = Duration::from_millis(500);
 
 /// Who asks.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -132,17 +136,30 @@ impl Auth {
     /// file that cannot be used changes nothing; one that is gone ends all.
     pub async fn follow(self, every: Duration, stop: CancellationToken) {
         let mut troubled = false;
-        let wait = || stop.run_until_cancelled(tokio::time::sleep(every));
-        while wait().await.is_some() {
+        let mut seen = None;
+        let mut wait = every;
+        while stop
+            .run_until_cancelled(tokio::time::sleep(wait))
+            .await
+            .is_some()
+        {
             let file = self.0.tokens_file.clone();
             let reading = tokio::task::spawn_blocking(move || ViewerTokens::read(&file));
+            wait = every;
             match stop.run_until_cancelled(reading).await {
                 Some(Ok(Ok(tokens))) => {
-                    if *self.0.tokens.load_full() != tokens {
+                    troubled = false;
+                    if *self.0.tokens.load_full() == tokens {
+                        seen = None;
+                    } else if seen.as_ref() == Some(&tokens) {
                         tracing::info!(count = tokens.len(), "viewers' tokens are others now");
                         self.0.tokens.store(Arc::new(tokens));
+                        seen = None;
+                    } else {
+                        // Somebody may be writing it just now.
+                        seen = Some(tokens);
+                        wait = SETTLE.min(every);
                     }
-                    troubled = false;
                 }
                 Some(Ok(Err(error))) if !troubled => {
                     tracing::warn!(%error, "the viewers' tokens that were read before stay");
@@ -280,9 +297,9 @@ fn bearer(headers: &HeaderMap) -> Option<&[u8]> {
     is_bearer.then(|| token.trim_ascii())
 }
 
-fn client(extensions: &Extensions) -> Option<std::net::IpAddr> {
-    let peer = extensions.get::<ConnectInfo<SocketAddr>>()?;
-    Some(peer.0.ip())
+fn client(extensions: &Extensions) -> Option<IpAddr> {
+    let ClientAddress(ip) = extensions.get()?;
+    Some(*ip)
 }
 
 #[cfg(test)]

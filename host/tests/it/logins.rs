@@ -25,8 +25,12 @@ async fn house(auth: &str) -> (House, String) {
     (house, token)
 }
 
+/// As an editor does that writes beside and renames.
 fn write_tokens(house: &House, text: &str) {
-    std::fs::write(house.dir.path().join("data/viewers.tokens"), text).unwrap();
+    let path = house.dir.path().join("data/viewers.tokens");
+    let beside = path.with_extension("new");
+    std::fs::write(&beside, text).unwrap();
+    std::fs::rename(beside, path).unwrap();
 }
 
 async fn log_in(house: &House, token: &str) -> Response {
