@@ -23,6 +23,40 @@ locals {
 
   ports = { http = 8080, metrics = 9090 }
 
+  # What the guard of the service denies (host/src/net/address.rs), once more for
+  # the cluster's network; a test compares them. Of IPv6 both let through 2000::/3
+  # alone, so only what is inside of it is an exception here.
+  denied_ipv4 = [
+    "0.0.0.0/8",
+    "10.0.0.0/8",
+    "100.64.0.0/10",
+    "127.0.0.0/8",
+    "169.254.0.0/16",
+    "172.16.0.0/12",
+    "192.0.0.0/24",
+    "192.0.2.0/24",
+    "192.88.99.0/24",
+    "192.168.0.0/16",
+    "198.18.0.0/15",
+    "198.51.100.0/24",
+    "203.0.113.0/24",
+    "224.0.0.0/4",
+    "240.0.0.0/4",
+    "168.63.129.16/32",
+  ]
+  denied_ipv6 = [
+    "2001::/23",
+    "2001:db8::/32",
+    "2002::/16",
+    "3fff::/20",
+  ]
+
+  # Networks, for the policy; an address is a network of one.
+  lan = [
+    for address in distinct(concat(var.allow_addresses, var.lan_addresses)) :
+    strcontains(address, "/") ? address : "${address}/${strcontains(address, ":") ? 128 : 32}"
+  ]
+
   has_admin_token = nonsensitive(var.admin_token != "")
   secrets_dir     = "/etc/f1-streams-secrets"
 
@@ -49,6 +83,7 @@ locals {
 
     [net]
     allow_addresses = ${jsonencode(var.allow_addresses)}
+    ports           = ${jsonencode(var.ports)}
 
     [log]
     format = "json"
@@ -311,6 +346,113 @@ resource "kubernetes_service_v1" "this" {
       name        = "http"
       port        = 80
       target_port = "http"
+    }
+  }
+}
+
+# A second wall behind the guard of the service, should that have a hole: who may
+# connect to the pod, and to whom it may. Policies add up, and a node reaches its
+# pods either way, so probes need no rule; nor does NFS, which the node mounts. The
+# cluster's network must enforce policies, or this is none.
+resource "kubernetes_network_policy_v1" "this" {
+  metadata {
+    name      = local.name
+    namespace = kubernetes_namespace_v1.this.metadata[0].name
+    labels    = local.labels
+  }
+  spec {
+    pod_selector {
+      match_labels = local.labels
+    }
+    policy_types = ["Ingress", "Egress"]
+
+    # Viewers, by the ingress controller.
+    ingress {
+      from {
+        namespace_selector {
+          match_labels = { "kubernetes.io/metadata.name" = var.ingress_namespace }
+        }
+        pod_selector {
+          match_labels = var.ingress_pod_labels
+        }
+      }
+      ports {
+        protocol = "TCP"
+        port     = local.ports.http
+      }
+    }
+
+    # Whoever reads the metrics.
+    dynamic "ingress" {
+      for_each = var.metrics_namespace == "" ? [] : [var.metrics_namespace]
+      content {
+        from {
+          namespace_selector {
+            match_labels = { "kubernetes.io/metadata.name" = ingress.value }
+          }
+        }
+        ports {
+          protocol = "TCP"
+          port     = local.ports.metrics
+        }
+      }
+    }
+
+    # Names.
+    egress {
+      to {
+        namespace_selector {
+          match_labels = { "kubernetes.io/metadata.name" = "kube-system" }
+        }
+        pod_selector {
+          match_labels = { "k8s-app" = "kube-dns" }
+        }
+      }
+      dynamic "ports" {
+        for_each = ["UDP", "TCP"]
+        content {
+          protocol = ports.value
+          port     = 53
+        }
+      }
+    }
+
+    # The internet, and nothing that is not.
+    egress {
+      to {
+        ip_block {
+          cidr   = "0.0.0.0/0"
+          except = local.denied_ipv4
+        }
+      }
+      to {
+        ip_block {
+          cidr   = "2000::/3"
+          except = local.denied_ipv6
+        }
+      }
+      dynamic "ports" {
+        for_each = var.ports
+        content {
+          protocol = "TCP"
+          port     = ports.value
+        }
+      }
+    }
+
+    # Cameras and whatever else the operator names, on every port.
+    dynamic "egress" {
+      for_each = length(local.lan) == 0 ? [] : [local.lan]
+      content {
+        dynamic "to" {
+          for_each = egress.value
+          content {
+            ip_block {
+              cidr = to.value
+            }
+          }
+        }
+      }
     }
   }
 }

@@ -59,6 +59,36 @@ variable "allow_addresses" {
   default     = []
 }
 
+variable "lan_addresses" {
+  type        = list(string)
+  description = "Addresses or networks outside the internet that the pod may connect to, by the network policy: whatever the site files name in allow_addresses. Those in allow_addresses here need not be repeated."
+  default     = []
+}
+
+variable "ports" {
+  type        = list(number)
+  description = "Ports that are fetched from, by the service and by the network policy. Empty: every port."
+  default     = [80, 443, 8080, 8443]
+}
+
+variable "ingress_namespace" {
+  type        = string
+  description = "Namespace of the ingress controller: nobody else may connect to the pod."
+  default     = "ingress-nginx"
+}
+
+variable "ingress_pod_labels" {
+  type        = map(string)
+  description = "Labels of the ingress controller's pods. Empty: every pod of its namespace."
+  default     = {}
+}
+
+variable "metrics_namespace" {
+  type        = string
+  description = "Namespace of whoever reads the metrics. Empty: nobody."
+  default     = "monitoring"
+}
+
 variable "admin_token" {
   type        = string
   description = "The admin's bearer token, long and random; after a change the pod wants a restart. Empty: the service makes one on its first start, in admin.token in the data directory."

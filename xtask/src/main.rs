@@ -16,6 +16,8 @@ mod build_plugins;
 mod check;
 mod component;
 mod demo;
+#[cfg(test)]
+mod deployment;
 mod digest;
 mod e2e;
 mod frontend;
