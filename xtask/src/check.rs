@@ -4,7 +4,7 @@ use anyhow::Context as _;
 use xshell::cmd;
 
 use crate::setup::{self, Needs};
-use crate::steps::Steps;
+use crate::steps::{NotRun, Steps};
 use crate::toolchain::Toolchain;
 use crate::workspace::{Workspace, cargo};
 use crate::{apt, frontend, javascript, python};
@@ -66,13 +66,16 @@ pub(crate) fn run(workspace: &Workspace) -> anyhow::Result<()> {
     if apt::in_path("python3") {
         steps.run("python syntax", || python::check_syntax(workspace));
     }
-    // An operator's tool that a developer need not have.
-    if apt::in_path("terraform") && workspace.root.join("stacks").is_dir() {
-        steps.run("terraform formatting", || {
-            Ok(cmd!(sh, "terraform fmt -check -recursive stacks")
-                .quiet()
-                .run()?)
-        });
-    }
+    steps.run("terraform formatting", || {
+        // An operator's tool that a developer need not have.
+        if !apt::in_path("terraform") {
+            let why =
+                "there is no terraform; where there is: terraform fmt -check -recursive stacks";
+            return Err(NotRun(why.into()).into());
+        }
+        Ok(cmd!(sh, "terraform fmt -check -recursive stacks")
+            .quiet()
+            .run()?)
+    });
     steps.finish()
 }
