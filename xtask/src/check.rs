@@ -7,7 +7,7 @@ use crate::setup::{self, Needs};
 use crate::steps::{NotRun, Steps};
 use crate::toolchain::Toolchain;
 use crate::workspace::{Workspace, cargo};
-use crate::{apt, frontend, javascript, python};
+use crate::{apt, frontend, javascript, python, supply};
 
 /// A public item's words may lead to a private one: readers have the source.
 const DOC_FLAGS: &str = "-D warnings -A rustdoc::private-intra-doc-links";
@@ -66,6 +66,7 @@ pub(crate) fn run(workspace: &Workspace) -> anyhow::Result<()> {
     if apt::in_path("python3") {
         steps.run("python syntax", || python::check_syntax(workspace));
     }
+    supply::check(workspace, &mut steps);
     steps.run("terraform formatting", || {
         // An operator's tool that a developer need not have.
         if !apt::in_path("terraform") {

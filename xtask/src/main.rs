@@ -38,6 +38,7 @@ mod setup;
 mod stack;
 mod stage;
 mod steps;
+mod supply;
 mod test;
 mod test_plugins;
 mod toolchain;
@@ -78,7 +79,7 @@ enum Command {
     Demo(demo::Arguments),
     /// Runs every test of the project.
     Test,
-    /// Formatting, lints and documentation: what a change must pass besides its tests.
+    /// Formatting, lints, documentation and dependencies: what a change must pass besides its tests.
     Check,
     /// Builds plugins to target/plugins/KEY.wasm and lists them in plugins.lock there.
     BuildPlugins {
