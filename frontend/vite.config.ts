@@ -7,7 +7,8 @@ const passedOn = ['/api', '/streams', '/channels', '/proxy', '/relay', '/healthz
 
 export default defineConfig({
   plugins: [sveltekit()],
-  build: { target: 'es2022' },
+  // What is in the page, for docs/licences.md; no part of it itself.
+  build: { target: 'es2022', license: { fileName: '.vite/license.json' } },
   server: { proxy: Object.fromEntries(passedOn.map((path) => [path, host])) },
   test: { include: ['src/**/*.test.ts'], environment: 'node' },
 });

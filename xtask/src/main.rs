@@ -81,6 +81,12 @@ enum Command {
     Test,
     /// Formatting, lints, documentation and dependencies: what a change must pass besides its tests.
     Check,
+    /// Lists what is shipped that others wrote, in docs/licences.md.
+    Licences {
+        /// Only says whether the list is right.
+        #[arg(long)]
+        check: bool,
+    },
     /// Builds plugins to target/plugins/KEY.wasm and lists them in plugins.lock there.
     BuildPlugins {
         /// Only this one.
@@ -149,6 +155,7 @@ fn run(Arguments { toolchain, command }: Arguments) -> anyhow::Result<()> {
         Command::Demo(arguments) => demo::run(&workspace, toolchain, &arguments),
         Command::Test => test::run(&workspace, toolchain),
         Command::Check => check::run(&workspace),
+        Command::Licences { check } => supply::licences(&workspace, check),
         Command::BuildPlugins { key, lang } => {
             let which = key.as_deref().map(Which::One);
             let which = which.or(lang.map(Which::In)).unwrap_or(Which::All);

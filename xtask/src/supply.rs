@@ -6,10 +6,13 @@
 //! nothing: never passed, and no failure of the change at hand.
 
 mod deny;
+mod licences;
 mod npm;
 
 use crate::steps::Steps;
 use crate::workspace::Workspace;
+
+pub(crate) use licences::run as licences;
 
 /// All of it, a step each.
 pub(crate) fn check(workspace: &Workspace, steps: &mut Steps) {
@@ -17,4 +20,5 @@ pub(crate) fn check(workspace: &Workspace, steps: &mut Steps) {
     steps.run("crates' advisories", || deny::advisories(workspace));
     steps.run("npm packages", || npm::locks(workspace));
     steps.run("npm advisories", || npm::audit(workspace));
+    steps.run("licences", || licences(workspace, true));
 }
