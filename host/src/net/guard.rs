@@ -120,7 +120,7 @@ impl Policy {
 }
 
 /// Judges a URL, or a reference to one, as somebody else wrote it.
-pub(super) fn judge_raw(raw: &str) -> Result<(), Denied> {
+fn judge_raw(raw: &str) -> Result<(), Denied> {
     if raw.bytes().any(|b| b <= b' ' || b == 0x7f || b == b'\\') {
         return Err(Denied::Url(
             "holds a space, a control character or a backslash",
@@ -144,6 +144,14 @@ pub(super) fn judge_raw(raw: &str) -> Result<(), Denied> {
     } else {
         Ok(())
     }
+}
+
+/// A redirect's target: its raw string is judged here, what it parses to with
+/// every hop.
+pub(super) fn follow(base: &Url, location: &str) -> Result<Url, Denied> {
+    judge_raw(location)?;
+    let url = base.join(location);
+    url.map_err(|_| Denied::Url("a redirect cannot be parsed"))
 }
 
 /// What stands before the colon, if it is a scheme (RFC 3986, section 3.1).

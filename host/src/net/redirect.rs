@@ -8,7 +8,7 @@ use http::{HeaderMap, HeaderName, Method, StatusCode};
 use url::Url;
 
 use super::error::FetchError;
-use super::guard::{Denied, judge_raw};
+use super::guard::follow;
 use super::request::Request;
 use super::response::Response;
 
@@ -66,14 +66,6 @@ impl Request {
         self.url = next;
         Ok(self)
     }
-}
-
-/// A redirect's target: its raw string is judged here, what it parses to
-/// with every hop.
-fn follow(base: &Url, location: &str) -> Result<Url, FetchError> {
-    judge_raw(location)?;
-    let url = base.join(location);
-    Ok(url.map_err(|_| Denied::Url("a redirect cannot be parsed"))?)
 }
 
 #[cfg(test)]
