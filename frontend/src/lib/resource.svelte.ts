@@ -26,6 +26,8 @@ export class Resource<T> {
   #failures = 0;
   #timer: ReturnType<typeof setTimeout> | undefined;
   #running: Promise<void> | null = null;
+  /** Changes when what is under way is no longer wanted. */
+  #turn = 0;
 
   constructor(
     private readonly load: () => Promise<T>,
@@ -74,7 +76,9 @@ export class Resource<T> {
     return this.refresh();
   }
 
+  /** Also what is still on its way. */
   forget(): void {
+    this.#turn += 1;
     this.data = null;
     this.error = null;
     this.receivedAt = null;
@@ -84,12 +88,16 @@ export class Resource<T> {
   async #fetch(): Promise<void> {
     clearTimeout(this.#timer);
     this.busy = true;
+    const turn = this.#turn;
     try {
-      this.data = await this.load();
+      const data = await this.load();
+      if (turn !== this.#turn) return;
+      this.data = data;
       this.receivedAt = Date.now();
       this.error = null;
       this.#failures = 0;
     } catch (cause) {
+      if (turn !== this.#turn) return;
       this.error = cause instanceof ApiError ? cause : new ApiError('invalid', null, String(cause));
       this.#failures += 1;
     } finally {

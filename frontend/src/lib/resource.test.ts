@@ -90,6 +90,19 @@ test('calls that overlap share one request', async () => {
   expect(load).toHaveBeenCalledTimes(1);
 });
 
+test('what is forgotten does not come back with an answer that was on its way', async () => {
+  let answer: (value: string) => void = () => {};
+  const resource = new Resource(() => new Promise<string>((resolve) => (answer = resolve)), {
+    intervalMs: INTERVAL,
+  });
+  const asking = resource.refresh();
+  resource.forget();
+  answer('of before');
+  await asking;
+  expect(resource.data).toBeNull();
+  expect(resource.loading).toBe(true);
+});
+
 test('an exception that is no ApiError is still an error, not a crash', async () => {
   const resource = new Resource(() => Promise.reject(new Error('odd')), { intervalMs: INTERVAL });
   await resource.refresh();
