@@ -3,7 +3,11 @@ import { defineConfig } from 'vitest/config';
 
 // `npm run dev` serves the page and hands everything else to a running host.
 const host = process.env.F1_BASE_URL ?? 'http://127.0.0.1:8080';
-const passedOn = ['/api', '/streams', '/channels', '/proxy', '/relay', '/healthz', '/readyz'];
+const passedOn = [
+  ...['/api', '/login', '/logout'],
+  ...['/streams', '/channels', '/proxy', '/relay'],
+  ...['/healthz', '/readyz'],
+];
 
 export default defineConfig({
   plugins: [sveltekit()],

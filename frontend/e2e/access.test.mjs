@@ -3,9 +3,11 @@
 
 import assert from 'node:assert/strict';
 import { after, before, describe, test } from 'node:test';
-import { ADMIN_TOKEN, enterToken, launch, open, overflow, playing, violations } from './system.mjs';
+import { ANNA, NOBODY, refusal, stubLogin } from './login.mjs';
+import { ADMIN_TOKEN, launch, logIn, open, overflow, playing, violations } from './system.mjs';
 
 const SIZES = [
+  { width: 320, height: 640 },
   { width: 360, height: 740 },
   { width: 1280, height: 800 },
 ];
@@ -38,13 +40,35 @@ const PAGES = {
     await page.goto('/');
     await page.getByTestId('problem').waitFor();
   },
-  'admin without a token': async (page) => {
+  'the login': async (page) => {
+    await stubLogin(page, NOBODY);
+    await page.goto('/watch');
+    await page.getByTestId('login').waitFor();
+  },
+  'a login that was refused': async (page) => {
+    await stubLogin(page, NOBODY, () => refusal('too_many_attempts', 429, { 'retry-after': '60' }));
+    await page.goto('/');
+    await logIn(page, 'wrong');
+    await page.getByText('Too many wrong tokens').waitFor();
+  },
+  'who is logged in': async (page) => {
+    await stubLogin(page, { ...ANNA, name: 'anna-of-the-long-name@company.example' });
+    await page.goto('/');
+    await page.getByTestId('hero').waitFor();
+    await page.getByTestId('who').click();
+  },
+  'nobody, says the proxy': async (page) => {
+    await stubLogin(page, { ...NOBODY, viewers: 'forward' });
+    await page.goto('/');
+    await page.getByTestId('not-named').waitFor();
+  },
+  'admin without a login': async (page) => {
     await page.goto('/admin');
-    await page.getByTestId('token-form').waitFor();
+    await page.getByTestId('login').waitFor();
   },
   admin: async (page) => {
     await page.goto('/admin');
-    await enterToken(page);
+    await logIn(page);
     await page.getByTestId('plugin').first().waitFor();
   },
 };
@@ -67,7 +91,11 @@ describe('access', () => {
           assert.deepEqual(await violations(page), []);
           assert.ok((await overflow(page)) <= 0, 'no horizontal scroll');
           const small = await page.evaluate(() =>
-            [...document.querySelectorAll('.button, nav a, [data-testid=stream]')]
+            [
+              ...document.querySelectorAll(
+                '.button, nav a, [data-testid=stream], [data-testid=who]',
+              ),
+            ]
               .filter((e) => e.getClientRects().length > 0)
               .filter((e) => e.getBoundingClientRect().height < 44)
               .map((e) => e.textContent),

@@ -4,8 +4,9 @@
 import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
 import { after, before, describe, test } from 'node:test';
+import { LOOPBACK, stubLogin } from './login.mjs';
 import { at, digest, everyState, overview, plugin, refused, site, stubAdmin } from './plugins.mjs';
-import { enterToken, launch, open, overflow, violations } from './system.mjs';
+import { launch, logIn, open, overflow, violations } from './system.mjs';
 
 const TOKEN = 'a-token-that-the-stub-does-not-look-at-';
 
@@ -19,9 +20,10 @@ describe('the admin page, state by state', () => {
   async function visit(plugins, { more = {}, options = {}, prepare = () => {} } = {}) {
     const opened = await open(browser, options);
     const admin = await stubAdmin(opened.page, plugins, more);
+    await stubLogin(opened.page, LOOPBACK);
     prepare(admin);
     await opened.page.goto('/admin');
-    await enterToken(opened.page, TOKEN);
+    await logIn(opened.page, TOKEN);
     await opened.page.getByTestId('live').waitFor();
     const card = (key) => opened.page.locator(`[data-plugin="${key}"]`);
     return { ...opened, admin, card };
@@ -164,14 +166,14 @@ describe('the admin page, state by state', () => {
     await context.close();
   });
 
-  test('a failing site says since when, and its files come with the token', async () => {
+  test('a failing site says since when, and its files come with the login', async () => {
     const { context, page, card, admin } = await visit(everyState());
     const row = card('site-a').locator('[data-site="site-a"]');
     assert.match(await row.getByTestId('failing').innerText(), /Failing since 25 min ago/);
     const sent = page.waitForRequest((request) => request.url().includes('/diagnostics/'));
     const download = page.waitForEvent('download');
     await row.getByTestId('bundle').click();
-    assert.equal((await sent).headers().authorization, `Bearer ${TOKEN}`);
+    assert.equal((await sent).headers()['f1-streams-page'], '1');
     const saved = await download;
     assert.equal(saved.suggestedFilename(), 'site-a-20261122T041500Z.json');
     assert.equal(readFileSync(await saved.path(), 'utf8'), 'kept by the host');
@@ -324,13 +326,14 @@ describe('the admin page, state by state', () => {
 
   test('an answer of another shape is said, and not an empty page', async () => {
     const { context, page } = await open(browser);
+    await stubLogin(page, LOOPBACK);
     await page.route('**/api/admin/**', (route) =>
       route.fulfill({
         json: { ...overview([]), plugins: [{ key: 'site-a', sites: [site('x')] }] },
       }),
     );
     await page.goto('/admin');
-    await enterToken(page, TOKEN);
+    await logIn(page, TOKEN);
     await page.getByTestId('problem').waitFor();
     await context.close();
   });

@@ -2,7 +2,8 @@ import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { after, before, describe, test } from 'node:test';
-import { ADMIN_TOKEN, enterToken, foreign, launch, open, scriptBytes } from './system.mjs';
+import { LOOPBACK } from './login.mjs';
+import { ADMIN_TOKEN, foreign, launch, logIn, logOut, open, scriptBytes } from './system.mjs';
 
 const PLUGINS = process.env.F1_PLUGINS_DIR ?? '';
 // A custom section: the same plugin with another digest.
@@ -18,10 +19,10 @@ describe(
     });
     after(() => browser?.close());
 
-    test('shows the plugins after the token, and Reload works', async () => {
+    test('shows the plugins after the login, and Reload works', async () => {
       const { context, page, requests, consoleErrors } = await open(browser);
       await page.goto('/admin');
-      await enterToken(page);
+      await logIn(page);
       const plugin = page.locator('[data-plugin="site-a"]');
       await plugin.waitFor();
       assert.equal(await plugin.getAttribute('data-state'), 'live');
@@ -51,7 +52,7 @@ describe(
     test('follows the event stream', async () => {
       const { context, page, consoleErrors } = await open(browser);
       await page.goto('/admin');
-      await enterToken(page);
+      await logIn(page);
       await page.locator('[data-testid=live][data-state=live]').waitFor({ timeout: 10_000 });
       assert.deepEqual(consoleErrors, []);
       await context.close();
@@ -60,7 +61,7 @@ describe(
     test('shows what happened to a plugin', async () => {
       const { context, page } = await open(browser);
       await page.goto('/admin');
-      await enterToken(page);
+      await logIn(page);
       const history = page.locator('[data-plugin="site-a"]').getByTestId('history');
       await history.getByText('History').click();
       await history.locator('[data-kind=live]').first().waitFor();
@@ -70,7 +71,7 @@ describe(
     test('Run now runs a site', async () => {
       const { context, page } = await open(browser);
       await page.goto('/admin');
-      await enterToken(page);
+      await logIn(page);
       const row = page.locator('[data-plugin="site-a"]').getByTestId('site').first();
       const ran = row.locator('time').first();
       const before = await ran.getAttribute('datetime');
@@ -90,7 +91,7 @@ describe(
     test('Disable takes a plugin out after a question, and Enable brings it back', async () => {
       const { context, page } = await open(browser);
       await page.goto('/admin');
-      await enterToken(page);
+      await logIn(page);
       const plugin = page.locator('[data-plugin="site-a"]');
       await plugin.getByTestId('disable').click();
       await page.locator('dialog[open]').getByTestId('confirm-yes').click();
@@ -107,7 +108,7 @@ describe(
         const original = readFileSync(join(PLUGINS, 'site-a.wasm'));
         const { context, page } = await open(browser);
         await page.goto('/admin');
-        await enterToken(page);
+        await logIn(page);
         const plugin = page.locator('[data-plugin="site-a"]');
         await plugin.waitFor();
         const send = async (buffer) => {
@@ -149,41 +150,57 @@ describe(
       },
     );
 
-    test('keeps the token for the tab only, and forgets it when asked', async () => {
+    test('stays logged in, with nothing that a script can read, until the logout', async () => {
       const { context, page } = await open(browser);
+      const sent = [];
+      page.on('request', (request) => sent.push(request.headers()));
       await page.goto('/admin');
-      await enterToken(page);
+      await logIn(page);
       await page.locator('[data-plugin="site-a"]').waitFor();
       await page.reload();
       await page.locator('[data-plugin="site-a"]').waitFor();
-      const kept = (storage) =>
-        page.evaluate(([s, t]) => JSON.stringify(window[s]).includes(t), [storage, ADMIN_TOKEN]);
-      assert.equal(await kept('sessionStorage'), true);
-      assert.equal(await kept('localStorage'), false);
-      await page.getByRole('button', { name: 'Forget token' }).click();
-      await page.getByTestId('token-form').waitFor();
-      assert.equal(await kept('sessionStorage'), false);
+      assert.ok(
+        sent.every((headers) => !('authorization' in headers)),
+        'the token is in no header',
+      );
+      const readable = await page.evaluate(() => [
+        JSON.stringify(sessionStorage),
+        JSON.stringify(localStorage),
+        document.cookie,
+      ]);
+      assert.ok(!readable.join().includes(ADMIN_TOKEN));
+      assert.equal(readable[2], '', 'no script sees the cookie');
+      const [cookie] = await context.cookies();
+      assert.equal(cookie.httpOnly, true);
+      assert.equal(cookie.sameSite, 'Strict');
+
+      await logOut(page);
+      await page.getByTestId('login').waitFor();
+      assert.equal(await page.getByTestId('who').count(), 0);
+      assert.deepEqual(await context.cookies(), []);
+      await page.reload();
+      await page.getByTestId('login').waitFor();
       await context.close();
     });
 
     test('a wrong token is refused in words and asked for again', async () => {
       const { context, page } = await open(browser);
       await page.goto('/admin');
-      await enterToken(page, 'certainly-wrong');
-      await page.getByText('That token was not accepted').waitFor();
-      await enterToken(page);
+      await logIn(page, 'certainly-wrong');
+      await page.getByText('This token is not valid').waitFor();
+      await logIn(page);
       await page.locator('[data-plugin="site-a"]').waitFor();
       await context.close();
     });
 
     test('says when admin is turned off', async () => {
       const { context, page } = await open(browser);
-      await page.route('**/api/admin/plugins', (route) =>
-        route.fulfill({ status: 404, json: { error: { code: 'not_found', message: 'no' } } }),
+      await page.route('**/api/session', (route) =>
+        route.fulfill({ json: { ...LOOPBACK, has_admin: false } }),
       );
       await page.goto('/admin');
-      await enterToken(page);
       await page.getByTestId('admin-off').waitFor();
+      assert.equal(await page.getByRole('link', { name: 'Admin' }).count(), 0);
       await context.close();
     });
 
@@ -201,7 +218,7 @@ describe(
         await route.fulfill({ response, json: answer });
       });
       await page.goto('/admin');
-      await enterToken(page);
+      await logIn(page);
       const error = page.locator('[data-plugin="site-a"]').getByTestId('plugin-error');
       await error.waitFor();
       assert.match(await error.innerText(), /invalid_component\s+not a component/);
@@ -211,7 +228,7 @@ describe(
     test('keeps what it has when the host goes away', async () => {
       const { context, page } = await open(browser);
       await page.goto('/admin');
-      await enterToken(page);
+      await logIn(page);
       await page.locator('[data-plugin="site-a"]').waitFor();
       await context.setOffline(true);
       await page.getByTestId('host-gone').waitFor({ timeout: 12_000 });

@@ -2,7 +2,7 @@
 
 import { mkdirSync } from 'node:fs';
 import { join } from 'node:path';
-import { ADMIN_TOKEN, enterToken, launch, open, playing } from './system.mjs';
+import { ADMIN_TOKEN, logIn, launch, open, playing } from './system.mjs';
 
 const folder = process.argv[2];
 if (folder === undefined) {
@@ -39,7 +39,7 @@ try {
       await route.fulfill({ response, json: answer });
     });
     await page.goto('/admin');
-    await enterToken(page);
+    await logIn(page);
     await page.getByTestId('plugin').first().waitFor();
     await save('admin');
   }

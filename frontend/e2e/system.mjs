@@ -100,9 +100,15 @@ export function position(page) {
   });
 }
 
-export async function enterToken(page, token = ADMIN_TOKEN) {
+/** Fills in the login that the page shows. */
+export async function logIn(page, token = ADMIN_TOKEN) {
   await page.getByLabel('Token').fill(token);
-  await page.getByRole('button', { name: 'Continue' }).click();
+  await page.getByRole('button', { name: 'Log in' }).click();
+}
+
+export async function logOut(page) {
+  await page.getByTestId('who').click();
+  await page.getByRole('button', { name: 'Log out' }).click();
 }
 
 /** The violations of WCAG 2.0 to 2.2, A and AA, in a form that reads well in a failure. */

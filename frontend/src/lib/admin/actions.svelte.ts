@@ -3,8 +3,8 @@
 import { SvelteMap } from 'svelte/reactivity';
 import { actOn, getAttachment, getBundle, runSite, type PluginAction } from '../api/admin';
 import { ApiError, describe } from '../api/error';
+import { session } from '../session.svelte';
 import { save } from './save';
-import { session } from './session.svelte';
 import { admin } from './store.svelte';
 import { DONE, REFUSED, UNSAVED } from './words';
 
@@ -23,7 +23,7 @@ class Actions {
   readonly siteSaid = new SvelteMap<string, Outcome>();
 
   constructor() {
-    session.onleave(() => {
+    session.onleave('admin', () => {
       for (const map of [this.busy, this.said, this.siteBusy, this.siteSaid]) map.clear();
     });
   }
@@ -34,7 +34,7 @@ class Actions {
     this.busy.set(key, action);
     this.said.delete(key);
     try {
-      const acted = await session.ask((token) => actOn(token, key, action, digest));
+      const acted = await actOn(key, action, digest);
       admin.put(acted.plugin);
       const saved = acted.saved !== false;
       this.said.set(key, {
@@ -50,23 +50,23 @@ class Actions {
   }
 
   run(site: string): Promise<void> {
-    return this.#forSite(site, 'run', async (token) => {
-      await runSite(token, site);
+    return this.#forSite(site, 'run', async () => {
+      await runSite(site);
       admin.expect();
       return 'A run was asked for.';
     });
   }
 
   saveBundle(site: string, name: string): Promise<void> {
-    return this.#forSite(site, 'download', async (token) => {
-      save(await getBundle(token, name), name);
+    return this.#forSite(site, 'download', async () => {
+      save(await getBundle(name), name);
       return `${name} was saved.`;
     });
   }
 
   saveAttachment(site: string, index: number, name: string): Promise<void> {
-    return this.#forSite(site, 'download', async (token) => {
-      save(await getAttachment(token, site, index), name);
+    return this.#forSite(site, 'download', async () => {
+      save(await getAttachment(site, index), name);
       return `${name} was saved.`;
     });
   }
@@ -74,13 +74,13 @@ class Actions {
   async #forSite(
     site: string,
     what: 'run' | 'download',
-    work: (token: string) => Promise<string>,
+    work: () => Promise<string>,
   ): Promise<void> {
     if (this.siteBusy.has(site)) return;
     this.siteBusy.set(site, what);
     this.siteSaid.delete(site);
     try {
-      this.siteSaid.set(site, { good: true, text: await session.ask(work) });
+      this.siteSaid.set(site, { good: true, text: await work() });
     } catch (cause) {
       this.siteSaid.set(site, failed(cause));
     } finally {

@@ -1,5 +1,5 @@
-// Hands bytes to the browser as a file. A plain link cannot do it: downloads
-// need the token's header.
+// Hands bytes to the browser as a file. A plain link would save a refusal under
+// the name of what was asked for.
 
 // Long enough for the browser to have begun to write.
 const KEEP_MS = 60_000;

@@ -7,8 +7,8 @@ import { ApiError, describe } from '../api/error';
 import type { AdminPlugins, Plugin } from '../api/plugins';
 import type { ServerEvent } from '../api/sse';
 import { Resource } from '../resource.svelte';
+import { session } from '../session.svelte';
 import { Live } from './live.svelte';
-import { session } from './session.svelte';
 
 // Short enough to see within ten seconds that the host is gone.
 const CALM_MS = 5_000;
@@ -24,7 +24,7 @@ class Admin {
   readonly news = new SvelteMap<string, number>();
 
   readonly live = new Live({
-    open: (signal) => session.ask((token) => openEvents(token, signal)),
+    open: openEvents,
     onevent: (event) => this.#heard(event),
     onchange: () => this.#soon(),
   });
@@ -34,7 +34,7 @@ class Admin {
   #due: ReturnType<typeof setTimeout> | undefined;
 
   constructor() {
-    session.onleave(() => {
+    session.onleave('admin', () => {
       clearTimeout(this.#due);
       this.#due = undefined;
       this.said = '';
@@ -58,7 +58,7 @@ class Admin {
     this.reloading = true;
     this.said = '';
     try {
-      await session.ask(reloadPlugins);
+      await reloadPlugins();
       this.said = 'The plugins directory is being read again.';
       await this.plugins.renew();
     } catch (cause) {
@@ -84,12 +84,10 @@ class Admin {
 
   async #load(): Promise<AdminPlugins> {
     try {
-      return await session.ask(getAdminPlugins);
+      return await getAdminPlugins();
     } catch (cause) {
-      if (cause instanceof ApiError && cause.kind === 'not_found') {
-        session.leave();
-        session.off = true;
-      }
+      // The host has no admin any more, and says so only there.
+      if (cause instanceof ApiError && cause.kind === 'not_found') void session.renew();
       throw cause;
     }
   }
@@ -101,7 +99,7 @@ class Admin {
   }
 
   #soon(): void {
-    if (!session.signedIn) return;
+    if (!session.admin) return;
     this.#due ??= setTimeout(() => {
       this.#due = undefined;
       void this.plugins.renew();

@@ -1,5 +1,6 @@
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
 import type { Plugin } from '../api/plugins';
+import { ADMIN, NOBODY } from '../a-login';
 import { aPlugin } from './a-plugin';
 
 /** A host by request line; a handler may answer anew each time. */
@@ -31,27 +32,26 @@ const lists = () => asked.filter((line) => line === 'GET /api/admin/plugins').le
 
 async function fresh() {
   vi.resetModules();
-  const { session } = await import('./session.svelte');
+  const { session } = await import('../session.svelte');
   const { admin } = await import('./store.svelte');
   const { actions } = await import('./actions.svelte');
-  session.enter('secret');
+  await session.refresh();
+  asked = [];
   return { session, admin, actions };
 }
 
 beforeEach(() => {
   vi.useFakeTimers();
-  const kept = new Map<string, string>();
-  vi.stubGlobal('sessionStorage', {
-    getItem: (key: string) => kept.get(key) ?? null,
-    setItem: (key: string, value: string) => kept.set(key, value),
-    removeItem: (key: string) => kept.delete(key),
-  });
   const tab = Object.assign(new EventTarget(), { visibilityState: 'visible' });
   vi.stubGlobal('document', tab);
   asked = [];
   events = null;
   plugins = [aPlugin()];
-  host = { 'GET /api/admin/plugins': overview, 'GET /api/admin/events': stream };
+  host = {
+    'GET /api/session': () => json(ADMIN),
+    'GET /api/admin/plugins': overview,
+    'GET /api/admin/events': stream,
+  };
   vi.stubGlobal('fetch', async (path: string, init: RequestInit) => {
     const line = `${init.method} ${path}`;
     asked.push(line);
@@ -90,7 +90,7 @@ describe('the list', () => {
     const before = lists();
     await pass(8_000);
     expect(lists()).toBeGreaterThanOrEqual(before + 4);
-    expect(session.signedIn).toBe(true);
+    expect(session.admin).toBe(true);
     stop();
   });
 
@@ -108,33 +108,36 @@ describe('the list', () => {
   });
 });
 
-describe('the token', () => {
-  test('that is refused is asked for again, and what it showed is gone', async () => {
+describe('the login', () => {
+  test('that is refused has ended, and what it showed is gone', async () => {
     const { admin, session } = await fresh();
     await admin.plugins.refresh();
+    admin.said = 'The plugins directory is being read again.';
     host['GET /api/admin/plugins'] = () => refusal(401, 'unauthorized');
     await admin.plugins.refresh();
-    expect(session.signedIn).toBe(false);
-    expect(session.rejected).toBe(true);
+    expect(session.admin).toBe(false);
+    expect(session.ended).toBe(true);
     expect(admin.plugins.data).toBeNull();
-    expect(sessionStorage.getItem('f1-streams.admin-token')).toBeNull();
+    expect(admin.said).toBe('');
   });
 
-  test('that was replaced meanwhile may be refused: the present one stays', async () => {
+  test('that ended is not asked with again', async () => {
     const { admin, session } = await fresh();
-    host['GET /api/admin/plugins'] = () => refusal(401, 'unauthorized');
-    const asking = admin.plugins.refresh();
-    session.enter('another');
-    await asking;
-    expect(session.signedIn).toBe(true);
-    expect(session.rejected).toBe(false);
+    host['GET /api/session'] = () => json(NOBODY);
+    await session.refresh();
+    admin.expect();
+    await pass(10_000);
+    expect(lists()).toBe(0);
   });
 
-  test('of a host without admin says so', async () => {
+  test('of a host that has no admin any more says so', async () => {
     const { admin, session } = await fresh();
     host['GET /api/admin/plugins'] = () => refusal(404, 'not_found');
+    host['GET /api/session'] = () => json({ ...NOBODY, has_admin: false });
     await admin.plugins.refresh();
-    expect(session.off).toBe(true);
+    await pass(0);
+    expect(session.hasAdmin).toBe(false);
+    expect(session.admin).toBe(false);
   });
 });
 
@@ -176,8 +179,8 @@ describe('an action', () => {
     host[rollback] = () => refusal(status, code);
     await actions.act('site-a', 'rollback');
     expect(actions.said.get('site-a')).toEqual({ good: false, text });
-    expect(session.signedIn).toBe(true);
-    expect(session.off).toBe(false);
+    expect(session.admin).toBe(true);
+    expect(session.hasAdmin).toBe(true);
   });
 
   test('a run of a site is asked for', async () => {

@@ -4,7 +4,7 @@
 import { ApiError, describe } from '../api/error';
 import { putPlugin, type Sending } from '../api/upload';
 import type { Accepted, Plugin } from '../api/plugins';
-import { session } from './session.svelte';
+import { session } from '../session.svelte';
 import { admin } from './store.svelte';
 import { REFUSED, shortDigest } from './words';
 
@@ -44,13 +44,10 @@ export class Upload {
     if (this.#stopped) return;
     this.now = { phase: 'sending', part: 0 };
     try {
-      const accepted = await session.ask((token) => {
-        this.#sending = putPlugin(token, key, this.file, (part) => {
-          this.now = part < 1 ? { phase: 'sending', part } : { phase: 'checking' };
-        });
-        return this.#sending.answer;
+      this.#sending = putPlugin(key, this.file, (part) => {
+        this.now = part < 1 ? { phase: 'sending', part } : { phase: 'checking' };
       });
-      this.now = { phase: 'accepted', accepted };
+      this.now = { phase: 'accepted', accepted: await this.#sending.answer };
     } catch (cause) {
       const error = cause instanceof ApiError ? cause : new ApiError('invalid', null, '');
       this.#refuse(error.code, REFUSED[error.code ?? ''] ?? describe(error));
@@ -75,7 +72,7 @@ class Uploads {
   #queue: Promise<void> = Promise.resolve();
 
   constructor() {
-    session.onleave(() => {
+    session.onleave('admin', () => {
       for (const upload of this.list) upload.stop();
       this.list = [];
     });

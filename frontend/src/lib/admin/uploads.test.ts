@@ -1,10 +1,10 @@
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
 import type { ApiError as Error } from '../api/error';
 import type { Accepted } from '../api/plugins';
+import { ADMIN, NOBODY } from '../a-login';
 import { aPlugin } from './a-plugin';
 
 interface Put {
-  token: string;
   key: string;
   file: Blob;
   onsent: (part: number) => void;
@@ -13,14 +13,15 @@ interface Put {
 }
 
 const puts: Put[] = [];
+let login = ADMIN;
 // Of the same fresh modules as the store, which tells errors by their class.
 let ApiError: typeof Error;
 
 vi.mock('../api/upload', () => ({
-  putPlugin: (token: string, key: string, file: Blob, onsent: (part: number) => void) => {
+  putPlugin: (key: string, file: Blob, onsent: (part: number) => void) => {
     let end!: Pick<Put, 'resolve' | 'reject'>;
     const answer = new Promise<Accepted>((resolve, reject) => (end = { resolve, reject }));
-    puts.push({ token, key, file, onsent, ...end });
+    puts.push({ key, file, onsent, ...end });
     return { answer, stop: () => end.reject(new ApiError('stopped', null, 'Stopped.')) };
   },
 }));
@@ -28,9 +29,9 @@ vi.mock('../api/upload', () => ({
 async function fresh() {
   vi.resetModules();
   ({ ApiError } = await import('../api/error'));
-  const { session } = await import('./session.svelte');
+  const { session } = await import('../session.svelte');
   const { uploads } = await import('./uploads.svelte');
-  session.enter('secret');
+  await session.refresh();
   return { session, uploads };
 }
 
@@ -40,7 +41,12 @@ const ACCEPTED = { digest: 'ab'.repeat(32), version: '1.4.0', size: 4 };
 
 beforeEach(() => {
   puts.length = 0;
-  vi.stubGlobal('fetch', async () => new Response('{"directory":{},"plugins":[]}'));
+  login = ADMIN;
+  vi.stubGlobal('fetch', async (path: string) =>
+    path === '/api/session'
+      ? new Response(JSON.stringify(login))
+      : new Response('{"directory":{},"plugins":[]}'),
+  );
 });
 afterEach(() => vi.unstubAllGlobals());
 
@@ -49,7 +55,7 @@ test('a file is sent, checked and accepted', async () => {
   void uploads.add([file('site_a.wasm')]);
   await settle();
   const upload = uploads.list[0];
-  expect(puts[0]).toMatchObject({ token: 'secret', key: 'site-a' });
+  expect(puts[0]?.key).toBe('site-a');
   expect(upload?.now).toEqual({ phase: 'sending', part: 0 });
   puts[0]?.onsent(0.5);
   expect(upload?.now).toEqual({ phase: 'sending', part: 0.5 });
@@ -92,14 +98,13 @@ test('can be stopped while it is sent and while it waits', async () => {
   expect(uploads.list.map(({ now }) => now.phase)).toEqual(['refused', 'refused']);
 });
 
-test('a refused token ends the session, and what was shown is forgotten', async () => {
+test('with the login ends what is under way, and what was shown is forgotten', async () => {
   const { session, uploads } = await fresh();
   void uploads.add([file('a.wasm'), file('b.wasm')]);
   await settle();
-  puts[0]?.reject(new ApiError('unauthorized', null, 'no'));
+  login = NOBODY;
+  await session.refresh();
   await settle();
-  expect(session.signedIn).toBe(false);
-  expect(session.rejected).toBe(true);
   expect(uploads.list).toEqual([]);
   expect(puts).toHaveLength(1);
 });

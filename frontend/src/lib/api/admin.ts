@@ -1,5 +1,4 @@
-// The admin's part of the host's API. Each call carries the token in a header,
-// never in an address.
+// The admin's part of the host's API: for who is logged in as one.
 
 import { call, exchange, isQueued, isRecord, listOf } from './client';
 import { ApiError } from './error';
@@ -22,54 +21,48 @@ export interface Acted {
 
 type Answer = Record<string, unknown>;
 
-export function getAdminPlugins(token: string): Promise<AdminPlugins> {
-  return call('/api/admin/plugins', { token, shape: isAdminPlugins });
+export function getAdminPlugins(): Promise<AdminPlugins> {
+  return call('/api/admin/plugins', { shape: isAdminPlugins });
 }
 
-export function reloadPlugins(token: string): Promise<Queued> {
-  return call('/api/admin/plugins/reload', { method: 'POST', token, shape: isQueued });
+export function reloadPlugins(): Promise<Queued> {
+  return call('/api/admin/plugins/reload', { method: 'POST', shape: isQueued });
 }
 
 /** `digest` is of the version that the operator saw and approves. */
-export function actOn(
-  token: string,
-  key: string,
-  action: PluginAction,
-  digest?: string,
-): Promise<Acted> {
+export function actOn(key: string, action: PluginAction, digest?: string): Promise<Acted> {
   const query = digest === undefined ? '' : `?digest=${encodeURIComponent(digest)}`;
   return call(`/api/admin/plugins/${encodeURIComponent(key)}/${action}${query}`, {
     method: 'POST',
-    token,
     timeoutMs: ACTION_TIMEOUT_MS,
     shape: isPluginAnswer,
   });
 }
 
-export async function getPluginEvents(token: string, key: string): Promise<PluginEvent[]> {
+export async function getPluginEvents(key: string): Promise<PluginEvent[]> {
   const path = `/api/admin/plugins/${encodeURIComponent(key)}/events`;
-  return (await call(path, { token, shape: isEvents })).events;
+  return (await call(path, { shape: isEvents })).events;
 }
 
 /** Resolves when the host has taken note; the run itself comes later. */
-export function runSite(token: string, key: string): Promise<void> {
+export function runSite(key: string): Promise<void> {
   const path = `/api/admin/sites/${encodeURIComponent(key)}/run`;
-  return exchange(path, { method: 'POST', token }, async () => {});
+  return exchange(path, { method: 'POST' }, async () => {});
 }
 
-export function getBundle(token: string, name: string): Promise<Blob> {
-  return blob(token, `/api/admin/diagnostics/${encodeURIComponent(name)}`);
+export function getBundle(name: string): Promise<Blob> {
+  return blob(`/api/admin/diagnostics/${encodeURIComponent(name)}`);
 }
 
 /** `index` counts in the site's list of attachments. */
-export function getAttachment(token: string, site: string, index: number): Promise<Blob> {
-  return blob(token, `/api/admin/sites/${encodeURIComponent(site)}/attachments/${index}`);
+export function getAttachment(site: string, index: number): Promise<Blob> {
+  return blob(`/api/admin/sites/${encodeURIComponent(site)}/attachments/${index}`);
 }
 
 /** What happens, as server-sent events; the caller ends it by `signal`. */
-export function openEvents(token: string, signal: AbortSignal): Promise<ReadableStream> {
+export function openEvents(signal: AbortSignal): Promise<ReadableStream> {
   const accept = 'text/event-stream';
-  return exchange('/api/admin/events', { token, accept, signal }, async (response) => {
+  return exchange('/api/admin/events', { accept, signal }, async (response) => {
     const type = response.headers.get('content-type') ?? '';
     if (!type.startsWith(accept) || response.body === null) {
       throw new ApiError('invalid', null, 'not an event stream');
@@ -78,8 +71,8 @@ export function openEvents(token: string, signal: AbortSignal): Promise<Readable
   });
 }
 
-function blob(token: string, path: string): Promise<Blob> {
-  const options = { token, accept: '*/*', timeoutMs: DOWNLOAD_TIMEOUT_MS };
+function blob(path: string): Promise<Blob> {
+  const options = { accept: '*/*', timeoutMs: DOWNLOAD_TIMEOUT_MS };
   return exchange(path, options, (response) => response.blob());
 }
 

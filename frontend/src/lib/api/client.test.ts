@@ -1,4 +1,5 @@
 import { afterEach, describe, expect, test, vi } from 'vitest';
+import { changed, whenRefused } from './asker';
 import { call, getSchedule, getStreams, refreshStreams } from './client';
 import { ApiError, describe as describeError } from './error';
 
@@ -102,6 +103,40 @@ describe('no answer', () => {
     const error = await failure(call('/api/streams', { shape, timeoutMs: 20 }));
     expect(error).toMatchObject({ kind: 'timeout', hostGone: true });
   });
+});
+
+describe('a refusal for want of a login', () => {
+  const refusal = (code: string) => `{"error":{"code":"${code}","message":"no"}}`;
+
+  test.each([
+    ['login_needed', 401, ['viewer']],
+    ['unauthorized', 401, ['admin']],
+    ['token_wrong', 401, []],
+    ['login_needed', 403, []],
+  ])('%s with status %d is told to whom it concerns', async (code, status, expected) => {
+    const told: string[] = [];
+    whenRefused((what) => told.push(what));
+    answer(refusal(code), status);
+    await failure(getStreams());
+    expect(told).toEqual(expected);
+  });
+
+  test('of a login before the present one says nothing', async () => {
+    const told = vi.fn();
+    whenRefused(told);
+    answer(refusal('login_needed'), 401);
+    const asking = failure(getStreams());
+    changed();
+    await asking;
+    expect(told).not.toHaveBeenCalled();
+  });
+});
+
+test('every request says that it is the page’s', async () => {
+  const fetching = answer(JSON.stringify(STREAMS));
+  await getStreams();
+  const headers = new Headers(fetching.mock.calls[0]?.[1]?.headers);
+  expect(headers.get('f1-streams-page')).toBe('1');
 });
 
 test('a refresh is a POST without a token', async () => {

@@ -1,17 +1,22 @@
 // The only code of the page that talks to the host's API. Every request is
 // same-origin and ends within `TIMEOUT_MS`; every failure is an `ApiError`.
 
+import { asking, failed } from './asker';
 import { ApiError, kindOfStatus } from './error';
 import type { Queued, Schedule, Streams } from './types';
 
 // Under ten seconds, so that no page shows a spinner for longer.
 export const TIMEOUT_MS = 8_000;
 
+/** Goes with every request: no page of another origin can send it with a login. */
+export const PAGE_HEADER = 'f1-streams-page';
+
 export type Shape<T> = (value: Record<string, unknown>) => value is Record<string, unknown> & T;
 
 interface Request {
   method?: 'GET' | 'POST';
-  token?: string;
+  /** The body of a POST. */
+  json?: unknown;
   /** What is accepted; JSON where nothing is said. */
   accept?: string;
   timeoutMs?: number;
@@ -45,13 +50,15 @@ export async function exchange<T>(
   options: Request,
   read: (response: Response) => Promise<T>,
 ): Promise<T> {
-  const headers = new Headers({ accept: options.accept ?? 'application/json' });
-  if (options.token !== undefined) headers.set('authorization', `Bearer ${options.token}`);
+  const headers = new Headers({ accept: options.accept ?? 'application/json', [PAGE_HEADER]: '1' });
+  if (options.json !== undefined) headers.set('content-type', 'application/json');
+  const still = asking();
   const timeoutMs = options.timeoutMs ?? TIMEOUT_MS;
   try {
     const response = await fetch(path, {
       method: options.method ?? 'GET',
       headers,
+      body: options.json === undefined ? null : JSON.stringify(options.json),
       // `server_time` must be this answer's own, not a stored one's.
       cache: 'no-store',
       credentials: 'same-origin',
@@ -64,7 +71,10 @@ export async function exchange<T>(
     }
     return await read(response);
   } catch (cause) {
-    if (cause instanceof ApiError) throw cause;
+    if (cause instanceof ApiError) {
+      failed(cause, still);
+      throw cause;
+    }
     if (cause instanceof DOMException && cause.name === 'TimeoutError') {
       throw new ApiError('timeout', null, `no answer within ${timeoutMs} ms`);
     }

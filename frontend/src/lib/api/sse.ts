@@ -1,5 +1,5 @@
-// Server-sent events, read from any stream of bytes: `EventSource` cannot send
-// the token's header. Only what the host uses: `event`, `data`, comments.
+// Server-sent events, read from any stream of bytes: `EventSource` does not say
+// that a login is needed. Only what the host uses: `event`, `data`, comments.
 
 // An event of ours is a key and a word; a line beyond this is no event of ours.
 const MAX_BUFFER = 64 * 1024;

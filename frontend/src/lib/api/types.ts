@@ -83,6 +83,21 @@ export interface Streams {
   streams: Stream[];
 }
 
+/** Who may watch: `auth.viewers`. */
+export type Viewers = 'loopback' | 'token' | 'forward' | 'open';
+
+/** Who is there. */
+export interface Login {
+  viewers: Viewers;
+  /** May watch. */
+  viewer: boolean;
+  admin: boolean;
+  /** As the operator or the proxy in front calls the viewer. */
+  name: string | null;
+  /** There is an admin interface. */
+  has_admin: boolean;
+}
+
 export interface Queued {
   queued: boolean;
   retry_after_seconds?: number | null;

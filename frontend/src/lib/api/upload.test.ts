@@ -1,4 +1,5 @@
 import { afterEach, beforeEach, expect, test, vi } from 'vitest';
+import { whenRefused } from './asker';
 import { putPlugin } from './upload';
 
 /** As much of an XMLHttpRequest as the upload uses, driven by the test. */
@@ -42,13 +43,13 @@ beforeEach(() => vi.stubGlobal('XMLHttpRequest', FakeRequest));
 afterEach(() => vi.unstubAllGlobals());
 
 const FILE = new Blob(['\0asm']);
-const put = (onsent: (part: number) => void = () => {}) =>
-  putPlugin('secret', 'site-a', FILE, onsent);
+const put = (onsent: (part: number) => void = () => {}) => putPlugin('site-a', FILE, onsent);
 
-test('puts the file as it is, with the token in the header', () => {
+test('puts the file as it is, by the page and with no token', () => {
   put();
   expect(FakeRequest.last.opened).toEqual(['PUT', '/api/admin/plugins/site-a']);
-  expect(FakeRequest.last.headers.get('authorization')).toBe('Bearer secret');
+  expect(FakeRequest.last.headers.get('f1-streams-page')).toBe('1');
+  expect(FakeRequest.last.headers.has('authorization')).toBe(false);
   expect(FakeRequest.last.body).toBe(FILE);
   expect(FakeRequest.last.timeout).toBeGreaterThan(60_000);
 });
@@ -79,7 +80,7 @@ test.each<[string, (request: FakeRequest) => void, object]>([
     (r) => r.answer(413, '<h1>Too large</h1>'),
     { kind: 'refused', code: null },
   ],
-  ['a wrong token', (r) => r.answer(401, '{}'), { kind: 'unauthorized' }],
+  ['a login that ended', (r) => r.answer(401, '{}'), { kind: 'unauthorized' }],
   ['an answer of another kind', (r) => r.answer(200, '{}'), { kind: 'invalid' }],
   ['a broken connection', (r) => r.onerror?.(), { kind: 'unreachable' }],
   ['no answer in time', (r) => r.ontimeout?.(), { kind: 'timeout' }],
@@ -93,4 +94,13 @@ test('can be stopped', async () => {
   const { answer, stop } = put();
   stop();
   await expect(answer).rejects.toMatchObject({ kind: 'stopped' });
+});
+
+test('says that the admin’s login has ended', async () => {
+  const told = vi.fn();
+  whenRefused(told);
+  const { answer } = put();
+  FakeRequest.last.answer(401, '{"error":{"code":"unauthorized","message":"no"}}');
+  await expect(answer).rejects.toMatchObject({ code: 'unauthorized' });
+  expect(told).toHaveBeenCalledExactlyOnceWith('admin');
 });

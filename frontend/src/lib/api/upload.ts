@@ -1,7 +1,8 @@
 // Puts a plugin's file into the host's plugins directory. By XMLHttpRequest and
 // not by `fetch`, which cannot say how much of a body was sent.
 
-import { parse, refusal } from './client';
+import { asking, failed } from './asker';
+import { PAGE_HEADER, parse, refusal } from './client';
 import { ApiError } from './error';
 import type { Accepted } from './plugins';
 
@@ -15,12 +16,8 @@ export interface Sending {
 }
 
 /** `onsent` is told the part sent, 0 to 1; at 1 the host begins to judge. */
-export function putPlugin(
-  token: string,
-  key: string,
-  file: Blob,
-  onsent: (part: number) => void,
-): Sending {
+export function putPlugin(key: string, file: Blob, onsent: (part: number) => void): Sending {
+  const still = asking();
   const request = new XMLHttpRequest();
   const answer = new Promise<Accepted>((resolve, reject) => {
     const fail = (kind: ApiError['kind'], message: string) => () =>
@@ -35,13 +32,14 @@ export function putPlugin(
         if (request.status >= 400) throw refusal(request.status, request.responseText);
         resolve(parse(request.responseText, isAccepted));
       } catch (cause) {
+        failed(cause as ApiError, still);
         reject(cause as ApiError);
       }
     };
   });
   request.open('PUT', `/api/admin/plugins/${encodeURIComponent(key)}`);
   request.timeout = TIMEOUT_MS;
-  request.setRequestHeader('authorization', `Bearer ${token}`);
+  request.setRequestHeader(PAGE_HEADER, '1');
   request.setRequestHeader('accept', 'application/json');
   request.setRequestHeader('content-type', 'application/wasm');
   request.send(file);

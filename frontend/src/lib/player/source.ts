@@ -18,6 +18,8 @@ export interface Source {
 
 export interface Report {
   failed(failure: Failure, why: string): void;
+  /** It was refused, or may have been: perhaps a login has ended. */
+  refused(why: string): void;
   received(): void;
 }
 
@@ -59,6 +61,7 @@ function attachHls(
   const hls = new Hls({ ...LOADING, liveDurationInfinity: true, backBufferLength: 30 });
   hls.on(Hls.Events.ERROR, (_, data: ErrorData) => {
     if (!data.fatal) return;
+    if (data.response?.code === 401) return report.refused(explain(data));
     const media = data.type === Hls.ErrorTypes.MEDIA_ERROR;
     report.failed(media ? 'media' : 'network', explain(data));
   });
@@ -82,7 +85,9 @@ function attachHls(
 function attachNative(video: HTMLVideoElement, url: string, report: Report): Source {
   const onError = () => {
     const media = video.error?.code === MediaError.MEDIA_ERR_DECODE;
-    report.failed(media ? 'media' : 'network', 'The stream could not be loaded.');
+    if (media) return report.failed('media', 'The picture could not be decoded.');
+    // It tells nobody with which status a request was answered.
+    report.refused('The stream could not be loaded.');
   };
   const onProgress = () => report.received();
   video.addEventListener('error', onError);

@@ -2,6 +2,7 @@
 
 import { getSchedule } from '../api/client';
 import { Resource } from '../resource.svelte';
+import { session } from '../session.svelte';
 import { clock } from '../time/clock.svelte';
 import { clockOffset } from '../time/offset';
 
@@ -14,3 +15,5 @@ export const schedule = new Resource(
   },
   { intervalMs: 60_000 },
 );
+
+session.onleave('viewer', () => schedule.forget());
