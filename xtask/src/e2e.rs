@@ -27,12 +27,15 @@ pub(crate) fn browse(
     let plugins = plugins.to_str().context("a path that is not UTF-8")?;
     let built = workspace.target.join("plugins");
     let built = built.to_str().context("a path that is not UTF-8")?;
+    let program = workspace.target.join("debug/f1-streams");
+    let program = program.to_str().context("a path that is not UTF-8")?;
     let mut environment = vec![
         ("F1_BASE_URL", base),
         ("F1_ADMIN_TOKEN", stack.admin_token.as_str()),
         ("F1_TESTBED_CONTROL", stack.control.as_str()),
         ("F1_PLUGINS_DIR", plugins),
         ("F1_BUILT_PLUGINS_DIR", built),
+        ("F1_HOST_PROGRAM", program),
     ];
     let browser = setup::browser();
     if let (None, Some(browser)) = (
