@@ -89,13 +89,13 @@ describe('a login', () => {
     const said = await field.getAttribute('aria-describedby');
     assert.match(await page.locator(`#${said}`).innerText(), /not valid/);
 
-    login.gives = () => refusal('too_many_attempts', 429, { 'retry-after': '2' });
+    login.gives = () => refusal('too_many_attempts', 429, { 'retry-after': '3' });
     await logIn(page, 'wrong');
     await page.getByText('Too many wrong tokens came from your address').waitFor();
-    const asked = login.asked.length;
-    await page.getByRole('button', { name: /^Wait \d s$/ }).click();
-    assert.equal(login.asked.length, asked, 'nothing is sent while it waits');
+    await page.getByRole('button', { name: /^Wait \d s$/ }).waitFor();
     login.gives = () => ANNA;
+    await field.press('Enter');
+    assert.equal(login.asked.length, 2, 'nothing is sent while it waits');
     await logIn(page, 'right');
     await page.getByTestId('hero').waitFor();
     await context.close();
@@ -133,7 +133,7 @@ describe('a login', () => {
     await page.getByText('Enter the admin token').waitFor();
     await logIn(page, 'of a viewer');
     await page.getByText('It is not the admin’s').waitFor();
-    await page.getByRole('link', { name: 'Schedule' }).click();
+    await page.getByRole('link', { name: 'Schedule', exact: true }).click();
     await page.getByTestId('hero').waitFor();
     await context.close();
   });
@@ -205,8 +205,7 @@ describe('a login', () => {
       const { context, page } = await open(browser);
       await page.addInitScript(prepare);
       const login = await stubLogin(page, ANNA, () => ANNA);
-      const { streams } = await (await page.request.get('/api/streams')).json();
-      assert.ok(streams.filter((stream) => stream.playable).length > 1, 'there are others');
+      await threeStreams(page);
       const entries = [];
       await page.route(ENTRY, (route) => {
         entries.push(new URL(route.request().url()).pathname);
@@ -227,11 +226,30 @@ describe('a login', () => {
       const { context, page } = await open(browser);
       await page.addInitScript(prepare);
       await stubLogin(page, ANNA);
-      await page.route(ENTRY, (route) => route.fulfill(refusal('odd', 401)));
+      await threeStreams(page);
+      const entries = new Set();
+      await page.route(ENTRY, (route) => {
+        entries.add(new URL(route.request().url()).pathname);
+        return route.fulfill(refusal('odd', 401));
+      });
       await page.goto('/watch');
       await page.getByTestId('gave-up').waitFor({ timeout: 30_000 });
+      assert.equal(entries.size, 3);
       assert.equal(await form(page).count(), 0);
       await context.close();
     });
   }
 });
+
+/** The system's stream, and two more that nobody has. */
+async function threeStreams(page) {
+  const answer = await (await page.request.get('/api/streams')).json();
+  const first = answer.streams.find((stream) => stream.playable);
+  const others = ['twin.one', 'twin.two'].map((id) => ({
+    ...first,
+    id,
+    play_url: `/streams/${id}/master.m3u8`,
+  }));
+  const streams = [first, ...others];
+  await page.route('**/api/streams', (route) => route.fulfill({ json: { ...answer, streams } }));
+}

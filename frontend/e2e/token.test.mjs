@@ -63,7 +63,7 @@ describe(
       await playing(page);
       assert.deepEqual(await statuses(page), [200, 200]);
       assert.match(await page.getByTestId('who').innerText(), /anna/);
-      await page.getByRole('link', { name: 'Schedule' }).click();
+      await page.getByRole('link', { name: 'Schedule', exact: true }).click();
       await page.getByTestId('hero').waitFor();
 
       const readable = await page.evaluate(() =>

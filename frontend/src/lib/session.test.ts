@@ -160,22 +160,6 @@ describe('a login', () => {
     host['GET /api/session'] = gone;
     await expect(session.logIn('a token')).rejects.toMatchObject({ kind: 'unreachable' });
   });
-
-  test('is not undone by an answer that was on its way before it', async () => {
-    const { session } = await fresh(NOBODY);
-    let late: (response: Response) => void = () => {};
-    host['GET /api/session'] = () => new Promise((resolve) => (late = resolve));
-    const before = session.refresh();
-    host['POST /login'] = says(aLogin());
-    const entering = session.logIn('a token');
-    await vi.waitFor(() => expect(lines()).toContain('POST /login'));
-    host['GET /api/session'] = says(aLogin());
-    await new Promise((resolve) => setTimeout(resolve));
-    late(json(NOBODY));
-    await Promise.all([before, entering]);
-    expect(session.viewer).toBe(true);
-    expect(session.ended).toBe(false);
-  });
 });
 
 describe('a logout', () => {
@@ -197,6 +181,22 @@ describe('a logout', () => {
     expect(left).toEqual(['admin']);
     expect(session.viewer).toBe(true);
     expect(session.admin).toBe(false);
+  });
+
+  test('is not undone by an answer that was on its way before it', async () => {
+    const { session } = await fresh(ADMIN);
+    const answers: ((response: Response) => void)[] = [];
+    host['GET /api/session'] = () => new Promise((resolve) => answers.push(resolve));
+    const before = session.refresh();
+    const leaving = session.logOut();
+    await vi.waitFor(() => expect(session.viewer).toBe(false));
+    answers[0]?.(json(ADMIN));
+    await before;
+    await vi.waitFor(() => expect(answers).toHaveLength(2));
+    expect(session.viewer).toBe(false);
+    answers[1]?.(json(NOBODY));
+    await leaving;
+    expect(session.ended).toBe(false);
   });
 
   test('that the host never hears of is none', async () => {
