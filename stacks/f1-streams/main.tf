@@ -74,11 +74,12 @@ locals {
     [metrics]
     listen = "0.0.0.0:${local.ports.metrics}"
 
-    # Whoever reaches the pod may watch, so who may is decided in front of it:
-    # by where the ingress listens, or by an authentication in its annotations.
-    # The admin interface has its token either way.
+    # Viewers' tokens are in viewers.tokens of the data directory, made by the first
+    # start. The admin interface has its token either way.
     [auth]
-    viewers          = "open"
+    viewers          = ${jsonencode(var.viewers)}
+    forward_header   = ${jsonencode(var.forward_header)}
+    forward_proxies  = ${jsonencode(var.forward_proxies)}
     admin_token_file = ${jsonencode(local.has_admin_token ? "${local.secrets_dir}/admin.token" : "admin.token")}
 
     [net]

@@ -53,6 +53,24 @@ variable "trusted_proxies" {
   default     = []
 }
 
+variable "viewers" {
+  type        = string
+  description = "Who may watch: token, forward or open (docs/access.md)."
+  default     = "token"
+}
+
+variable "forward_header" {
+  type        = string
+  description = "With viewers = forward: the header in which the login proxy says who a viewer is."
+  default     = "Remote-User"
+}
+
+variable "forward_proxies" {
+  type        = list(string)
+  description = "With viewers = forward: networks of the ingress controller's pods, whose word counts."
+  default     = []
+}
+
 variable "allow_addresses" {
   type        = list(string)
   description = "Addresses or networks that every site may fetch from although they are private. Prefer allow_addresses in a site's own file."
