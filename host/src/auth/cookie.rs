@@ -11,9 +11,12 @@ use super::token::Token;
 pub const NAME: &str = "f1_streams_login";
 
 const VERSION: u8 = 1;
-/// Version, who, expiry.
-const HEAD: usize = 1 + 1 + 8;
+/// Version, who, whose, expiry.
+const HEAD: usize = 1 + 1 + 8 + 8;
 const SEALED: usize = HEAD + 32;
+/// So many of a request are looked at: a browser has one, and another where a host
+/// above this one set it.
+pub(super) const MOST: usize = 3;
 
 /// What a cookie says, not yet believed.
 #[derive(Clone, Copy, Debug)]
@@ -26,6 +29,7 @@ pub(super) struct Opened {
 pub(super) fn seal(token: &Token, who: Who, expires: i64) -> String {
     let mut bytes = Vec::with_capacity(SEALED);
     bytes.extend([VERSION, u8::from(who == Who::Admin)]);
+    bytes.extend(token.id);
     bytes.extend(expires.to_be_bytes());
     let tag = token.sign(&bytes);
     bytes.extend(tag.as_ref());
@@ -55,8 +59,10 @@ impl Opened {
     /// Whether `token` sealed it, and it has not ended.
     pub(super) fn is_of(&self, token: &Token, now: i64) -> bool {
         let (head, tag) = self.bytes.split_at(HEAD);
-        let expires = head[2..].try_into().map(i64::from_be_bytes);
-        token.verify(head, tag) && expires.is_ok_and(|expires| now < expires)
+        let expires = head[10..].try_into().map(i64::from_be_bytes);
+        head[2..10] == token.id
+            && token.verify(head, tag)
+            && expires.is_ok_and(|expires| now < expires)
     }
 }
 

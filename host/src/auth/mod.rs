@@ -3,7 +3,7 @@
 //! Tokens are proof, and a login cookie is made of one. Nothing here is a session
 //! that is kept: a cookie is sealed with the token that it stands for, so that it
 //! ends with the token, on every replica that has the same files. What a route
-//! needs is said where the route is (`api`), by [`Auth::gate`] or the
+//! needs is said where the route is (`api`), by [`gate()`] or the
 //! admin's extractor.
 //!
 //! Bounds: wrong tokens of one client (`auth.attempts`), a token file of 64 KiB
@@ -233,7 +233,7 @@ impl Auth {
         let tokens = self.0.tokens.load();
         let values = headers.get_all(COOKIE).iter();
         let values = values.filter_map(|value| value.to_str().ok());
-        let mut sealed = values.flat_map(cookie::values);
+        let mut sealed = values.flat_map(cookie::values).take(cookie::MOST);
         sealed.find_map(|sealed| {
             let opened = cookie::Opened::parse(sealed)?;
             let mut asker = match opened.who {

@@ -78,6 +78,20 @@ fn a_token_says_who_one_is_and_nothing_else_does() {
         assert_eq!(who(&door, &[(field.0, &field.1)]), expect, "{field:?}");
     }
     assert!(door.auth.cookie(b"anna-0123456789abcdeX").is_none());
+    // Behind many that are none, nobody looks.
+    let many = format!(
+        "{}{}",
+        format!("{LOGIN_COOKIE}=x; ").repeat(3),
+        cookie(&door, ANNA)
+    );
+    assert_eq!(who(&door, &[("cookie", &many)]), Who::Nobody);
+    assert_eq!(
+        who(
+            &door,
+            &[("cookie", &many[many.find(';').unwrap_or(0) + 1..])]
+        ),
+        Who::Viewer
+    );
     let anna = asker(&door, "192.0.2.1", &[("cookie", &cookie(&door, ANNA))]);
     assert_eq!(anna.name.as_deref(), Some("anna"));
 }

@@ -48,6 +48,8 @@ pub(super) struct Token {
     digest: [u8; 32],
     /// What its cookies are sealed with.
     key: hmac::Key,
+    /// What its cookies say whose they are by.
+    pub(super) id: [u8; 8],
 }
 
 impl std::fmt::Debug for Token {
@@ -66,9 +68,12 @@ impl Token {
     pub(super) fn new(text: &[u8]) -> Self {
         let of = hmac::Key::new(hmac::HMAC_SHA256, text);
         let key = hmac::sign(&of, b"f1-streams login cookie");
+        let name = hmac::sign(&of, b"f1-streams login cookie's token");
+        let id = name.as_ref().first_chunk();
         Self {
             digest: sha256(text),
             key: hmac::Key::new(hmac::HMAC_SHA256, key.as_ref()),
+            id: *id.expect("HMAC-SHA-256 has 32 bytes"),
         }
     }
 

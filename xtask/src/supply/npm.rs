@@ -136,7 +136,7 @@ fn found(report: &str, dir: &Path) -> anyhow::Result<BTreeSet<String>> {
         match via {
             Via::Advisory { url, .. } if ACCEPTED.iter().any(|(id, _)| url.ends_with(id)) => {}
             Via::Advisory { name, title, url } => {
-                _ = found.insert(format!("{name}: {title}, {url}"))
+                found.insert(format!("{name}: {title}, {url}"));
             }
             // Named with its own advisories.
             Via::Other(serde_json::Value::String(_)) => {}
