@@ -10,20 +10,6 @@ export default {
     // Compression comes after the page is rewritten, so the wrapper does it.
     adapter: withoutInlineScript(adapter({ fallback: 'index.html', precompress: false })),
     version: { name: sourceVersion() },
-    csp: {
-      mode: 'hash',
-      directives: {
-        'default-src': ['none'],
-        'script-src': ['self'],
-        // media-chrome keeps its styles in <style> elements of its shadow roots.
-        'style-src': ['self', 'unsafe-inline'],
-        'img-src': ['self', 'data:'],
-        'media-src': ['self', 'blob:'],
-        'connect-src': ['self'],
-        'manifest-src': ['self'],
-        'base-uri': ['none'],
-        'form-action': ['none'],
-      },
-    },
+    // The host sends the page's policy, and knows where media comes from.
   },
 };

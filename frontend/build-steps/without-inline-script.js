@@ -7,7 +7,6 @@ import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 
 const INLINE_SCRIPT = /<script>([\s\S]*?)<\/script>/g;
-const SCRIPT_HASH = / 'sha(?:256|384|512)-[A-Za-z0-9+/=]+'/g;
 
 /**
  * @param {import('@sveltejs/kit').Adapter} inner
@@ -41,8 +40,8 @@ function externalise(directory, page, appDir) {
   const digest = createHash('sha256').update(code).digest('hex').slice(0, 12);
   const name = `${appDir}/immutable/boot.${digest}.js`;
   writeFileSync(join(directory, name), code);
-  const rewritten = html
-    .replace(INLINE_SCRIPT, () => `<script src="/${name}"></script>`)
-    .replace(SCRIPT_HASH, '');
-  writeFileSync(path, rewritten);
+  writeFileSync(
+    path,
+    html.replace(INLINE_SCRIPT, () => `<script src="/${name}"></script>`),
+  );
 }
