@@ -170,7 +170,7 @@ describe('a login', () => {
     await page.getByText('Your proxy did not say who you are').waitFor();
     assert.equal(await form(page).count(), 0);
     login.now = { ...ANNA, viewers: 'forward' };
-    await page.getByRole('button', { name: 'Look again' }).click();
+    await page.getByRole('button', { name: 'Load the page again' }).click();
     await page.getByTestId('hero').waitFor();
     await page.getByTestId('who').click();
     await page.getByTestId('account').getByText('The proxy in front').waitFor();

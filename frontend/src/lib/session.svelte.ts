@@ -118,8 +118,12 @@ class Session {
 
   // The host is not asked again at once: replicas that do not agree for a moment
   // would have us ask them in turn.
-  #refused(what: Refused): void {
+  #refused(what: Refused | 'proxy'): void {
     const answer = this.#answer.data;
+    if (what === 'proxy') {
+      if (!this.forwarded) return;
+      what = 'viewer';
+    }
     if (answer === null) void this.refresh();
     else this.#answer.data = this.#become(without(what, answer));
   }

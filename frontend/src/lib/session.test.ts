@@ -234,6 +234,16 @@ describe('a refusal', () => {
     expect(session.viewer).toBe(false);
   });
 
+  test('by the proxy in front is one where the proxy says who may watch', async () => {
+    host['GET /api/streams'] = () => new Response('<h1>No</h1>', { status: 401 });
+    const forward = await fresh(aLogin({ viewers: 'forward' }));
+    await forward.watch();
+    expect(forward.session.viewer).toBe(false);
+    const token = await fresh(aLogin());
+    await token.watch();
+    expect(token.session.viewer).toBe(true);
+  });
+
   test('of who never was logged in ends nothing', async () => {
     const { session, watch } = await fresh(aLogin({ viewers: 'open', name: null }));
     await watch();

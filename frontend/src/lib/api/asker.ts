@@ -6,13 +6,15 @@ import type { ApiError } from './error';
 /** What the host refuses to whom it does not know, or no longer. */
 export type Refused = 'viewer' | 'admin';
 
-const CODES = new Map<string | null, Refused>([
+const CODES = new Map<string | null, Refused | 'proxy'>([
   ['login_needed', 'viewer'],
   ['unauthorized', 'admin'],
+  // No word of the host's: it came from something in front of it.
+  [null, 'proxy'],
 ]);
 
 let login = 0;
-let onrefused: (what: Refused) => void = () => {};
+let onrefused: (what: Refused | 'proxy') => void = () => {};
 
 /** Call when a request is sent. What it returns is false once somebody logged in or out. */
 export function asking(): () => boolean {
@@ -31,6 +33,6 @@ export function failed(error: ApiError, still: () => boolean): void {
   if (error.kind === 'unauthorized' && what !== undefined && still()) onrefused(what);
 }
 
-export function whenRefused(tell: (what: Refused) => void): void {
+export function whenRefused(tell: (what: Refused | 'proxy') => void): void {
   onrefused = tell;
 }

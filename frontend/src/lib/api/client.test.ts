@@ -31,7 +31,7 @@ describe('an answer', () => {
   test('of the schedule is never a stored one', async () => {
     const fetching = answer('{"server_time":"x","sources":[],"events":[]}');
     await getSchedule();
-    expect(fetching.mock.calls[0]?.[1]).toMatchObject({ cache: 'no-store', redirect: 'error' });
+    expect(fetching.mock.calls[0]?.[1]).toMatchObject({ cache: 'no-store', redirect: 'manual' });
   });
 
   test.each([
@@ -106,12 +106,15 @@ describe('no answer', () => {
 });
 
 describe('a refusal for want of a login', () => {
-  const refusal = (code: string) => `{"error":{"code":"${code}","message":"no"}}`;
+  const refusal = (code: string | null) =>
+    code === null ? '<h1>No</h1>' : `{"error":{"code":"${code}","message":"no"}}`;
 
   test.each([
     ['login_needed', 401, ['viewer']],
     ['unauthorized', 401, ['admin']],
     ['token_wrong', 401, []],
+    [null, 401, ['proxy']],
+    [null, 500, []],
     ['login_needed', 403, []],
   ])('%s with status %d is told to whom it concerns', async (code, status, expected) => {
     const told: string[] = [];
@@ -119,6 +122,17 @@ describe('a refusal for want of a login', () => {
     answer(refusal(code), status);
     await failure(getStreams());
     expect(told).toEqual(expected);
+  });
+
+  test('by a proxy that leads to a login of its own is one', async () => {
+    const told = vi.fn();
+    whenRefused(told);
+    vi.stubGlobal('fetch', async () =>
+      Object.defineProperty(new Response(), 'type', { value: 'opaqueredirect' }),
+    );
+    const error = await failure(getStreams());
+    expect(error).toMatchObject({ kind: 'unauthorized', code: null, hostGone: false });
+    expect(told).toHaveBeenCalledExactlyOnceWith('proxy');
   });
 
   test('of a login before the present one says nothing', async () => {

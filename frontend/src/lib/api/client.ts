@@ -11,6 +11,9 @@ export const TIMEOUT_MS = 8_000;
 /** Goes with every request: no page of another origin can send it with a login. */
 export const PAGE_HEADER = 'f1-streams-page';
 
+const WANTS_A_LOGIN =
+  'A proxy in front of the server wants you to log in. Loading the page again may show its login.';
+
 export type Shape<T> = (value: Record<string, unknown>) => value is Record<string, unknown> & T;
 
 interface Request {
@@ -62,9 +65,13 @@ export async function exchange<T>(
       // `server_time` must be this answer's own, not a stored one's.
       cache: 'no-store',
       credentials: 'same-origin',
-      redirect: 'error',
+      // The host sends nobody elsewhere; a proxy in front does, to its own login.
+      redirect: 'manual',
       signal: options.signal ?? AbortSignal.timeout(timeoutMs),
     });
+    if (response.type === 'opaqueredirect') {
+      throw new ApiError('unauthorized', null, WANTS_A_LOGIN);
+    }
     if (!response.ok) {
       const wait = Number(response.headers.get('retry-after') ?? Number.NaN);
       throw refusal(response.status, await response.text(), wait);
