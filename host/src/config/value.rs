@@ -176,7 +176,8 @@ pub(super) fn host_table<'de, D: Deserializer<'de>>(
 /// An http or https URL that may be shown: nothing secret in it.
 pub(super) fn http_url(text: &str) -> Result<Url, String> {
     // The text is not repeated: what makes it bad may be a password in it.
-    let url = Url::parse(text.trim()).map_err(|error| format!("not a URL: {error}"))?;
+    let text = text.trim();
+    let url = Url::parse(text).map_err(|error| format!("not a URL: {error}"))?;
     if !matches!(url.scheme(), "http" | "https") {
         return Err("must begin with http:// or https://".to_owned());
     }
@@ -186,7 +187,19 @@ pub(super) fn http_url(text: &str) -> Result<Url, String> {
     if url.query().is_some() || url.fragment().is_some() {
         return Err("must not have a query or a fragment".to_owned());
     }
+    if !is_plain(text) {
+        return Err("must be written as http://host/path, without blanks or \\".to_owned());
+    }
     Ok(url)
+}
+
+/// Whether everybody reads the same host in it: `url` drops controls, turns `\`
+/// around, and finds a host behind one slash or three.
+fn is_plain(text: &str) -> bool {
+    let behind = text.split_once("://").map(|(_, behind)| behind);
+    let authority = behind.and_then(|behind| behind.split('/').next());
+    let is_odd = |c: char| c.is_whitespace() || c.is_control() || c == '\\';
+    authority.is_some_and(|host| !host.is_empty() && !host.contains('@')) && !text.contains(is_odd)
 }
 
 pub(super) fn base_url<'de, D: Deserializer<'de>>(d: D) -> Result<Url, D::Error> {

@@ -44,12 +44,45 @@ pub(super) fn resolve(base: &Url, kind: ChildKind, uri: &[u8]) -> Meaning {
             false => Meaning::Keep,
         };
     }
+    if misleads(uri) {
+        return Meaning::Bad(Problem::Unresolvable);
+    }
     match base.join(&as_text(uri)) {
         Ok(url) if matches!(url.scheme(), "http" | "https") && url.has_host() => {
-            Meaning::Fetch(url)
+            Meaning::Fetch(plain(url))
         }
         _ => Meaning::Bad(Problem::Unresolvable),
     }
+}
+
+/// Whether a reference of http leads where not everybody reads that it does: `url`
+/// drops controls, turns `\` around, and finds a host in `http:host` and `///host`;
+/// what stands before an `@` is taken for the host by who reads in haste.
+fn misleads(uri: &[u8]) -> bool {
+    let rest = scheme(uri).map_or(uri, |(_, rest)| rest);
+    let slashes = rest.iter().take_while(|b| b"/\\".contains(b)).count();
+    let hides_host = match slashes {
+        0 | 1 => rest.len() < uri.len(),
+        2 => {
+            let ends = |b: &u8| b"/?#".contains(b);
+            let authority = rest[2..].split(ends).next().unwrap_or_default();
+            let is_odd = authority.iter().any(|b| b"@\\".contains(b));
+            !rest.starts_with(b"//") || authority.is_empty() || is_odd
+        }
+        _ => true,
+    };
+    hides_host || uri.iter().any(u8::is_ascii_control)
+}
+
+/// `url` leaves a `\` in a query as it is, and whoever fetches takes none.
+fn plain(mut url: Url) -> Url {
+    let encoded = |part: &str| part.replace('\\', "%5C");
+    if url.as_str().contains('\\') {
+        let (query, fragment) = (url.query().map(encoded), url.fragment().map(encoded));
+        url.set_query(query.as_deref());
+        url.set_fragment(fragment.as_deref());
+    }
+    url
 }
 
 /// Whether what follows the scheme is where something is, not what it is called.

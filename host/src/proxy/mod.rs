@@ -50,7 +50,7 @@ use crate::catalog::{Catalog, Entry};
 use crate::clock::Clock;
 use crate::config;
 use crate::metrics::Metrics;
-use crate::net::{Egress, Profile};
+use crate::net::{Egress, FetchError, Profile};
 use crate::playlist::Limits;
 
 /// Without a viewer for this long, a stream's renditions are forgotten.
@@ -196,12 +196,12 @@ impl Proxy {
 
     /// The way to a resource link's URL, by its stream's profile.
     fn upstream_for(&self, stream: &str, url: &str) -> Result<Upstream, Failure> {
-        let url = Url::parse(url).map_err(|_| Failure::link())?;
+        let read = |egress: &Egress| egress.policy().read(url).map_err(FetchError::from);
         if stream.is_empty() {
             let egress = self.0.by_hand.clone();
             return Ok(Upstream {
                 stream: String::new(),
-                url,
+                url: read(&egress)?,
                 egress,
                 profile: Arc::default(),
             });
@@ -213,7 +213,7 @@ impl Proxy {
             .ok_or_else(Failure::stream_gone)?;
         playlist::refuse_protected(&entry)?;
         Ok(Upstream {
-            url,
+            url: read(&entry.egress)?,
             ..self.upstream_of(&entry)
         })
     }

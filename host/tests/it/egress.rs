@@ -22,13 +22,13 @@ const ALLOWED: &str = "127.0.0.3:0";
 const DENIED: &str = "127.0.0.1:0";
 
 /// A listener that nobody may reach.
-struct Canary {
-    address: SocketAddr,
+pub(crate) struct Canary {
+    pub(crate) address: SocketAddr,
     connections: Arc<AtomicUsize>,
 }
 
 impl Canary {
-    async fn new() -> Self {
+    pub(crate) async fn new() -> Self {
         let listener = TcpListener::bind(DENIED).await.unwrap();
         let address = listener.local_addr().unwrap();
         let connections = Arc::new(AtomicUsize::new(0));
@@ -48,7 +48,7 @@ impl Canary {
         format!("http://{}{path}", self.address)
     }
 
-    fn is_untouched(&self) -> bool {
+    pub(crate) fn is_untouched(&self) -> bool {
         self.connections.load(Ordering::Relaxed) == 0
     }
 }

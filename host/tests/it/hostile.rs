@@ -104,7 +104,7 @@ impl Lab {
     }
 
     /// Other limits of `[net]`, for sites that are made from here on.
-    fn set_net(&mut self, text: &str) {
+    pub(crate) fn set_net(&mut self, text: &str) {
         let config = Config::from_toml(text, self.dir.path()).unwrap().config;
         self.net = Net::new(config.net, self.metrics.clone());
     }

@@ -1,6 +1,7 @@
 //! One running service with its own testbed, directories and client.
 
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use f1_streams::app::App;
@@ -29,7 +30,7 @@ pub(crate) struct House {
 }
 
 /// What a test changes of the configuration, also after a restart.
-pub(crate) type Edit = fn(&mut Config);
+type Edit = Arc<dyn Fn(&mut Config) + Send + Sync>;
 
 /// The plugin as `cargo xtask build-plugins` made it: what ships is tested.
 pub(crate) fn site_a_wasm() -> PathBuf {
@@ -69,15 +70,16 @@ impl House {
     }
 
     /// Without any plugin or site, and with a configuration of its own.
-    pub(crate) async fn edited(edit: Edit) -> Self {
+    pub(crate) async fn edited(edit: impl Fn(&mut Config) + Send + Sync + 'static) -> Self {
         let testbed = Testbed::start(Options::default()).await.unwrap();
-        Self::open(testbed, tempfile::tempdir().unwrap(), "", edit).await
+        let dir = tempfile::tempdir().unwrap();
+        Self::open(testbed, dir, "", Arc::new(edit)).await
     }
 
     /// Without any plugin or site, on a testbed of one's own.
     pub(crate) async fn with_testbed(testbed: Testbed, extra: &str) -> Self {
         let dir = tempfile::tempdir().unwrap();
-        Self::open(testbed, dir, extra, |_| ()).await
+        Self::open(testbed, dir, extra, Arc::new(|_: &mut Config| ())).await
     }
 
     async fn open(testbed: Testbed, dir: tempfile::TempDir, extra: &str, edit: Edit) -> Self {
@@ -170,7 +172,7 @@ impl House {
         if had_site {
             Self::write_site(&testbed, dir.path(), "site-a", "/event/live");
         }
-        let edit = self.edit;
+        let edit = self.edit.clone();
         Self::open(testbed, dir, "", edit).await
     }
 

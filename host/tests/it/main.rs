@@ -20,6 +20,7 @@ mod grants;
 mod guests;
 mod health;
 mod hostile;
+mod hostile_urls;
 mod house;
 mod logins;
 mod origin;

@@ -110,6 +110,11 @@ impl Origin {
         format!("http://{}{path}", self.address)
     }
 
+    /// Its address and port.
+    pub(crate) fn authority(&self) -> String {
+        self.address.to_string()
+    }
+
     pub(crate) fn asks(&self) -> Vec<Ask> {
         self.asks.lock().unwrap().clone()
     }

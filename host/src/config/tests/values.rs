@@ -90,6 +90,18 @@ fn values_that_mean_nothing_are_named() {
         "http:// or https://",
     );
     check("server.public_url", "\"tv.example\"", "not a URL");
+    for odd in [
+        "http:/a.test",
+        "http:///a.test",
+        "http://@a.test",
+        "http://a.test/\\tb",
+    ] {
+        check(
+            "server.public_url",
+            &format!("\"{odd}\""),
+            "must be written as",
+        );
+    }
     check(
         "server.public_url",
         "\"https://me:pw@tv.example/\"",

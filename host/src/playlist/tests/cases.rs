@@ -119,6 +119,33 @@ fn several_uris_on_one_line() {
     );
 }
 
+/// `url` finds a host in each of them; others find another one, or none.
+#[test]
+fn references_that_hide_where_they_lead_are_none() {
+    for reference in [
+        "https:o.test",
+        "http:s.ts",
+        "http:/o.test/s.ts",
+        "http:///o.test/s.ts",
+        "///o.test/s.ts",
+        "\\\\o.test\\s.ts",
+        "/\\o.test/s.ts",
+        "http:\\\\o.test/s.ts",
+        "http://o.test\\s.ts",
+        "http://o.test\\@up.test/s.ts",
+        "http://user@o.test/s.ts",
+        "//@o.test/s.ts",
+        "http://?o.test",
+        "http://o.test/s\t.ts",
+        "http://o\u{1}.test/s.ts",
+    ] {
+        check(
+            &format!("#EXTINF:6,\n{reference}\n"),
+            "#EXTINF:6,\n#EXT-X-GAP\ndata:,\n",
+        );
+    }
+}
+
 #[test]
 fn references_are_resolved_against_the_final_url() {
     for (reference, expect) in [
@@ -137,9 +164,9 @@ fn references_are_resolved_against_the_final_url() {
         ("  s.ts \t", "http://up.test/a/b/s.ts"),
         ("a b.ts", "http://up.test/a/b/a%20b.ts"),
         ("1:2.ts", "http://up.test/a/b/1:2.ts"),
-        ("https:o.test", "https://o.test/"),
-        ("http:s.ts", "http://up.test/a/b/s.ts"),
-        ("\\\\o.test\\s.ts", "http://o.test/s.ts"),
+        ("a\\s.ts", "http://up.test/a/b/a/s.ts"),
+        ("s.ts?x=\\", "http://up.test/a/b/s.ts?x=%5C"),
+        ("//o.test/a@b", "http://o.test/a@b"),
         ("é.ts", "http://up.test/a/b/%C3%A9.ts"),
     ] {
         check(

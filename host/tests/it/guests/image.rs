@@ -143,16 +143,29 @@ impl Image {
     /// A list of `count` GETs of `url`, for `send-all`.
     pub(crate) fn requests(&mut self, url: &str, count: u32) -> Slice {
         let url = self.put(url);
-        let one = [
-            0, url.0, url.1, // method: get, url
-            0, 0, // headers
-            0, 0, 0,      // body: empty
-            0x0501, // redirects: follow(5)
-            0, 0, // timeout: none
-            0, 0, // max-body: none
-            1, // cookies
-        ];
-        let all: Vec<u32> = (0..count).flat_map(|_| one).collect();
-        (self.words(&all), count)
+        self.gets((0..count).map(|_| url))
+    }
+
+    /// A list of GETs, one of each of `urls`, for `send-all`.
+    pub(crate) fn requests_of(&mut self, urls: &[String]) -> Slice {
+        let urls: Vec<Slice> = urls.iter().map(|url| self.put(url)).collect();
+        self.gets(urls.into_iter())
+    }
+
+    fn gets(&mut self, urls: impl Iterator<Item = Slice>) -> Slice {
+        let one = |url: Slice| {
+            [
+                0, url.0, url.1, // method: get, url
+                0, 0, // headers
+                0, 0, 0,      // body: empty
+                0x0501, // redirects: follow(5)
+                0, 0, // timeout: none
+                0, 0, // max-body: none
+                1, // cookies
+            ]
+        };
+        let all: Vec<[u32; 14]> = urls.map(one).collect();
+        let count = u32::try_from(all.len()).unwrap();
+        (self.words(all.as_flattened()), count)
     }
 }
