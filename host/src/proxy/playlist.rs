@@ -381,7 +381,8 @@ fn rewrite(
         proxy.0.seen.insert(name, seen);
     }
     let fresh = fresh(&written);
-    let text = Text::new(CONTENT, Bytes::from(written.body), fresh);
+    let text = playlist::harmless(written.body);
+    let text = Text::new(CONTENT, Bytes::from(text), fresh);
     Ok((text, linker.found))
 }
 
