@@ -68,8 +68,12 @@ pub struct Server {
     pub max_connections: usize,
     #[serde(deserialize_with = "value::count")]
     pub max_connections_per_client: usize,
+    #[serde(deserialize_with = "value::count")]
+    pub requests_per_client: usize,
     #[serde(deserialize_with = "value::duration")]
     pub header_timeout: Duration,
+    #[serde(deserialize_with = "value::duration")]
+    pub idle_timeout: Duration,
     #[serde(deserialize_with = "value::duration")]
     pub handler_timeout: Duration,
     #[serde(deserialize_with = "value::duration")]

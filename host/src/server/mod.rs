@@ -1,37 +1,44 @@
 //! The listener: accept, limit, time out, drain.
 //!
-//! `axum::serve` installs no timer, so a client that never finishes its
-//! headers would stay for ever; this accept loop gives hyper one. Connections
-//! are bounded in all and per client address, a write that the client does not
-//! take is cut, and the drain at the end has a cap: relay bodies are
-//! long-lived by nature.
+//! `axum::serve` installs no timer, so a client that never finishes its headers
+//! would stay for ever; this accept loop bounds connections in all and per client,
+//! requests under way per client, and every wait for a client (`connection`). The
+//! drain at the end has a cap: relay bodies are long-lived by nature.
 
+mod clients;
+mod connection;
 mod forwarded;
 mod guard;
 
-use std::collections::HashMap;
-use std::net::{IpAddr, SocketAddr};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::convert::Infallible;
+use std::net::SocketAddr;
+use std::sync::Arc;
 use std::time::Duration;
 
 use axum::Router;
 use axum::extract::ConnectInfo;
+use axum::response::{IntoResponse as _, Response};
+use http::header::X_CONTENT_TYPE_OPTIONS;
+use http::{HeaderValue, Request, StatusCode};
+use hyper::body::Incoming;
 use hyper::server::conn::http1;
-use hyper_util::rt::{TokioIo, TokioTimer};
+use hyper::service::service_fn;
+use hyper_util::rt::TokioIo;
 use hyper_util::server::graceful::GracefulShutdown;
-use hyper_util::service::TowerToHyperService;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::Semaphore;
 use tokio::task::JoinSet;
-use tokio_io_timeout::TimeoutStream;
 use tokio_util::sync::CancellationToken;
-use tower::ServiceExt;
+use tower::ServiceExt as _;
 
 pub use forwarded::ClientAddress;
 pub use guard::{Accepted, protect};
 
+use crate::answer::Failure;
 use crate::config;
 use crate::metrics::Metrics;
+use clients::Clients;
+use connection::{Answer, Patient, Turn, UnderWay};
 use forwarded::Proxies;
 
 /// A request's header block; hyper's default is 400 KiB.
@@ -40,6 +47,17 @@ const MAX_HEADERS: usize = 64;
 /// A pause after an accept that failed for want of descriptors, so that the
 /// loop does not spin.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
+
+/// What every connection's requests go through.
+#[derive(Clone)]
+struct Door {
+    app: Router,
+    proxies: Proxies,
+    /// Requests under way.
+    requests: Clients,
+    config: Arc<config::Server>,
+    metrics: Metrics,
+}
 
 /// Serves `app` on `listener` until `stop`, then drains.
 pub async fn serve(
@@ -52,7 +70,13 @@ pub async fn serve(
     let graceful = GracefulShutdown::new();
     let places = Arc::new(Semaphore::new(config.max_connections));
     let clients = Clients::default();
-    let proxies = Proxies::new(&config.trusted_proxies);
+    let door = Door {
+        app,
+        proxies: Proxies::new(&config.trusted_proxies),
+        requests: Clients::default(),
+        config: Arc::new(config.clone()),
+        metrics: metrics.clone(),
+    };
     let mut connections = JoinSet::new();
     loop {
         if places.available_permits() == 0 {
@@ -67,7 +91,7 @@ pub async fn serve(
             continue;
         };
         // A proxy stands for many clients.
-        let max = if proxies.contains(peer.ip()) {
+        let max = if door.proxies.contains(peer.ip()) {
             usize::MAX
         } else {
             config.max_connections_per_client
@@ -76,23 +100,16 @@ pub async fn serve(
             metrics.limit("server.max_connections_per_client");
             continue;
         };
-        let proxies = proxies.clone();
-        let app =
-            app.clone()
-                .map_request(move |mut request: http::Request<hyper::body::Incoming>| {
-                    let client = proxies.client(peer.ip(), request.headers());
-                    request.extensions_mut().insert(ConnectInfo(peer));
-                    request.extensions_mut().insert(client);
-                    request
-                });
+        let turn = Turn::default();
+        let stream = Patient::new(stream, turn.clone(), door.config.clone(), metrics.clone());
+        let door = door.clone();
         let connection = http1::Builder::new()
-            .timer(TokioTimer::new())
-            .header_read_timeout(config.header_timeout)
+            .header_read_timeout(None)
             .max_headers(MAX_HEADERS)
             .max_buf_size(MAX_HEADER_BYTES)
             .serve_connection(
-                TokioIo::new(Box::pin(patient(stream, config.write_timeout))),
-                TowerToHyperService::new(app),
+                TokioIo::new(stream),
+                service_fn(move |request| door.clone().answer(request, peer, turn.clone())),
             );
         let connection = graceful.watch(connection);
         while connections.try_join_next().is_some() {}
@@ -133,51 +150,45 @@ async fn accept(
     }
 }
 
-/// A connection that is cut when the client takes no byte for `write`.
-fn patient(stream: TcpStream, write: Duration) -> TimeoutStream<TcpStream> {
-    let mut stream = TimeoutStream::new(stream);
-    stream.set_write_timeout(Some(write));
-    stream
-}
-
-/// Connections per client address.
-#[derive(Clone, Debug, Default)]
-struct Clients(Arc<Mutex<HashMap<IpAddr, usize>>>);
-
-struct Client {
-    clients: Clients,
-    ip: IpAddr,
-}
-
-impl Clients {
-    fn enter(&self, ip: IpAddr, max: usize) -> Option<Client> {
-        let mut open = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        let count = open.entry(ip).or_default();
-        if *count >= max {
-            return None;
-        }
-        *count += 1;
-        Some(Client {
-            clients: self.clone(),
-            ip,
-        })
+impl Door {
+    async fn answer(
+        self,
+        mut request: Request<Incoming>,
+        peer: SocketAddr,
+        turn: Turn,
+    ) -> Result<Response<Answer>, Infallible> {
+        let client = self.proxies.client(peer.ip(), request.headers());
+        let most = self.config.requests_per_client;
+        let Some(place) = self.requests.enter(client.0, most) else {
+            self.metrics.limit("server.requests_per_client");
+            return Ok(of(too_many(), turn.busy(None)));
+        };
+        let under_way = turn.busy(Some(place));
+        request.extensions_mut().insert(ConnectInfo(peer));
+        request.extensions_mut().insert(client);
+        let Ok(response) = self.app.oneshot(request).await;
+        Ok(of(response, under_way))
     }
 }
 
-impl Drop for Client {
-    fn drop(&mut self) {
-        let mut open = self
-            .clients
-            .0
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner);
-        if let Some(count) = open.get_mut(&self.ip) {
-            *count -= 1;
-            if *count == 0 {
-                open.remove(&self.ip);
-            }
-        }
-    }
+fn of(response: Response, request: UnderWay) -> Response<Answer> {
+    response.map(|body| Answer::new(body, request))
+}
+
+/// Nothing that guards answers has seen it.
+fn too_many() -> Response {
+    let mut failure = Failure::new(
+        StatusCode::TOO_MANY_REQUESTS,
+        "too_many_requests",
+        "too many requests of this client are under way",
+    );
+    failure.retry_after = Some(1);
+    let mut response = failure.into_response();
+    let nosniff = HeaderValue::from_static("nosniff");
+    response
+        .headers_mut()
+        .insert(X_CONTENT_TYPE_OPTIONS, nosniff);
+    response
 }
 
 #[cfg(test)]
@@ -190,18 +201,6 @@ mod tests {
 
     use super::*;
     use crate::config::Config;
-
-    #[test]
-    fn a_client_has_so_many_places_and_gets_them_back() {
-        let clients = Clients::default();
-        let ip = IpAddr::from([127, 0, 0, 1]);
-        let first = clients.enter(ip, 2).expect("first");
-        let _second = clients.enter(ip, 2).expect("second");
-        assert!(clients.enter(ip, 2).is_none());
-        assert!(clients.enter(IpAddr::from([127, 0, 0, 9]), 2).is_some());
-        drop(first);
-        assert!(clients.enter(ip, 2).is_some());
-    }
 
     #[tokio::test]
     async fn each_request_says_whose_it_is() {

@@ -24,6 +24,7 @@ mod hostile_playlists;
 mod hostile_urls;
 mod house;
 mod logins;
+mod listener;
 mod origin;
 mod playback;
 mod plugins;

@@ -18,6 +18,7 @@ const START: Duration = Duration::from_secs(20);
 
 pub(crate) struct Program {
     pub(crate) address: SocketAddr,
+    pub(crate) metrics: SocketAddr,
     pub(crate) client: reqwest::Client,
     child: Child,
     links: Links,
@@ -78,6 +79,7 @@ impl Program {
         let links = Links::open(&config.key_file, config.lifetime, config.bucket).unwrap();
         Self {
             address,
+            metrics,
             client,
             child,
             links,
