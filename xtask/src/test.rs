@@ -1,12 +1,13 @@
 //! `test`: every test of the project. A step that cannot run has failed.
 
+use anyhow::Context as _;
 use xshell::cmd;
 
 use crate::build_plugins::{self, Which};
 use crate::language::Language;
 use crate::setup::{self, Needs};
 use crate::stack::{self, Stack};
-use crate::steps::Steps;
+use crate::steps::{NotRun, Steps};
 use crate::toolchain::Toolchain;
 use crate::workspace::{Workspace, cargo};
 use crate::{demo, e2e, frontend, javascript, python, scaffolds, test_plugins};
@@ -35,6 +36,11 @@ pub(crate) fn run(workspace: &Workspace, toolchain: Option<Toolchain>) -> anyhow
     }
     steps.run("new plugins", || scaffolds::run(workspace, toolchain));
     steps.run("rust", || rust(workspace));
+    steps.run("network namespace", || {
+        let none = |error| NotRun(format!("no network namespaces here: {error:#}"));
+        namespaces(workspace).map_err(none)?;
+        in_a_namespace(workspace)
+    });
     steps.run("rust documentation", || documentation(workspace));
     steps.run("frontend types", || {
         frontend::script(workspace, "check", &[], &[])
@@ -70,6 +76,29 @@ fn rust(workspace: &Workspace) -> anyhow::Result<()> {
             .quiet()
             .run()?;
     }
+    Ok(())
+}
+
+/// Whether this machine lets us have a network of our own, and can set it up.
+fn namespaces(workspace: &Workspace) -> anyhow::Result<()> {
+    let sh = workspace.shell()?;
+    let root = cmd!(sh, "id -u").quiet().read()? == "0";
+    let map: &[&str] = if root { &[] } else { &["--map-root-user"] };
+    cmd!(sh, "unshare {map...} --net ip link set lo up")
+        .quiet()
+        .ignore_stderr()
+        .run()
+        .context("unshare --net ip link set lo up")
+}
+
+/// The tests that need one.
+fn in_a_namespace(workspace: &Workspace) -> anyhow::Result<()> {
+    let sh = workspace.shell()?;
+    let (cargo, but) = (cargo(), workspace.without_plugins());
+    let test = ["--test", "it", "--", "--ignored", "namespace::"];
+    cmd!(sh, "{cargo} test --workspace {but...} {test...}")
+        .quiet()
+        .run()?;
     Ok(())
 }
 

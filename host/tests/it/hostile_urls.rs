@@ -9,6 +9,8 @@ mod corpus;
 mod guests;
 mod health;
 mod links;
+#[cfg(target_os = "linux")]
+mod namespace;
 mod playlists;
 mod schedule;
 
