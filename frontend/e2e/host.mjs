@@ -13,7 +13,8 @@ const SYSTEM = dirname(dirname(process.env.F1_PLUGINS_DIR ?? '//'));
 const START_MS = 30_000;
 
 /**
- * Starts it with `settings` in the words of the configuration's variables.
+ * Starts it with `settings`, for the port it has, in the words of the
+ * configuration's variables.
  * `base`: where it is. `data`: its data directory. `stop` ends it.
  */
 export async function startHost(settings) {
@@ -32,7 +33,7 @@ export async function startHost(settings) {
       F1_STREAMS__DATA_DIR: data,
       F1_STREAMS__CACHE_DIR: join(dir, 'cache'),
       F1_STREAMS__SERVER__LISTEN: `127.0.0.1:${port}`,
-      ...settings,
+      ...settings(port),
     },
   });
   const ended = new Promise((resolve) => child.once('exit', resolve));

@@ -20,10 +20,10 @@ describe(
     let host;
     before(async () => {
       browser = await launch();
-      host = await startHost({
+      host = await startHost(() => ({
         F1_STREAMS__AUTH__VIEWERS: 'token',
         F1_STREAMS__AUTH__POLL: '1s',
-      });
+      }));
       tokens(`anna ${ANNA}\nbert ${BERT}\n`);
       // Until both are known.
       while ((await entered(BERT)) !== 200) await new Promise((r) => setTimeout(r, 200));
