@@ -44,8 +44,11 @@ pub(crate) struct Foundation {
 }
 
 pub(crate) fn foundation(config: &Config) -> Result<Foundation> {
+    foundation_with(config, Metrics::new())
+}
+
+fn foundation_with(config: &Config, metrics: Metrics) -> Result<Foundation> {
     let clock = Clock::system();
-    let metrics = Metrics::new();
     let net = Net::new(config.net.clone(), metrics.clone());
     let host = Host::new(config, clock.clone(), metrics.clone())
         .map_err(|e| anyhow::anyhow!("the WebAssembly engine: {e:#}"))?;
@@ -85,6 +88,11 @@ impl App {
     /// Builds every room from its own part of the configuration. `address` is
     /// where the main listener was bound.
     pub fn build(config: Config, address: SocketAddr) -> Result<Self> {
+        Self::build_with(config, address, Metrics::new())
+    }
+
+    /// As [`App::build`], counting where the log counts.
+    pub fn build_with(config: Config, address: SocketAddr, metrics: Metrics) -> Result<Self> {
         for dir in [config.plugins_dir(), config.sites_dir()] {
             // A directory that cannot be made now may be mounted later.
             if let Err(error) = std::fs::create_dir_all(&dir) {
@@ -97,7 +105,7 @@ impl App {
             net,
             host,
             sites,
-        } = foundation(&config)?;
+        } = foundation_with(&config, metrics)?;
         net.refuse_own(config.metrics.listen.into_iter().chain([address]).collect());
         let links = Links::open(
             &config.links.key_file,

@@ -20,6 +20,7 @@ pub mod clock;
 pub mod config;
 pub mod extraction;
 pub mod health;
+pub mod log;
 pub mod metrics;
 pub mod net;
 pub mod playlist;

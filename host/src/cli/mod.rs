@@ -15,7 +15,9 @@ use std::process::ExitCode;
 use clap::{Parser, Subcommand, ValueEnum};
 
 use crate::cases::{CallKind, Options};
-use crate::config::{self, Config, LogFormat};
+use crate::config::{self, Config};
+use crate::log::{Limit, visible};
+use crate::metrics::Metrics;
 use crate::plugins::compile_standard_input;
 
 /// Finds live streams on the sites you may use, proves that they play, and
@@ -138,7 +140,14 @@ pub fn main() -> ExitCode {
     if let Command::Config { .. } = cli.command {
         return print(&loaded.print());
     }
-    log(&loaded.config, &cli.command);
+    let metrics = Metrics::new();
+    let limit = match log(&loaded.config, &cli.command, metrics.clone()) {
+        Ok(limit) => limit,
+        Err(error) => {
+            complain(&error.to_string());
+            return ExitCode::FAILURE;
+        }
+    };
     let runtime = match tokio::runtime::Builder::new_multi_thread()
         .enable_all()
         .build()
@@ -152,7 +161,7 @@ pub fn main() -> ExitCode {
     let config = loaded.config;
     let result = runtime.block_on(async {
         match cli.command {
-            Command::Serve => serve::run(config).await,
+            Command::Serve => serve::run(config, metrics).await,
             Command::Extract { site } => extract::run(config, &site).await,
             Command::CheckPlugin { file } => check_plugin::run(config, &file).await,
             Command::TestPlugin {
@@ -194,6 +203,7 @@ pub fn main() -> ExitCode {
     });
     // A thread stuck on a network mount must not hold the process.
     runtime.shutdown_timeout(std::time::Duration::from_secs(2));
+    limit.finish();
     result.unwrap_or_else(|error| {
         complain(&format!("{error:#}"));
         ExitCode::FAILURE
@@ -201,22 +211,14 @@ pub fn main() -> ExitCode {
 }
 
 /// Logs go to standard error: standard output is for what was asked for.
-fn log(config: &Config, command: &Command) {
-    use tracing_subscriber::EnvFilter;
+fn log(config: &Config, command: &Command, metrics: Metrics) -> std::io::Result<Limit> {
     let filter = match command {
         Command::Serve => config.log.filter.as_str(),
         // A plugin complains of each changed answer.
         Command::TestPlugin { .. } => "warn,plugin=off",
         _ => "warn",
     };
-    let filter = EnvFilter::try_new(filter).unwrap_or_else(|_| EnvFilter::new("info"));
-    let builder = tracing_subscriber::fmt()
-        .with_env_filter(filter)
-        .with_writer(std::io::stderr);
-    match config.log.format {
-        LogFormat::Json => builder.json().init(),
-        LogFormat::Text => builder.with_ansi(false).init(),
-    }
+    crate::log::start(filter, &config.log, metrics)
 }
 
 /// Standard output; a closed pipe is the reader's choice.
@@ -228,5 +230,5 @@ fn print(text: &str) -> ExitCode {
 
 fn complain(text: &str) {
     use std::io::Write;
-    let _ = std::io::stderr().write_all(format!("f1-streams: {text}\n").as_bytes());
+    let _ = std::io::stderr().write_all(format!("f1-streams: {}\n", visible(text)).as_bytes());
 }

@@ -9,8 +9,9 @@ use tokio::net::TcpListener;
 
 use crate::app::App;
 use crate::config::Config;
+use crate::metrics::Metrics;
 
-pub(super) async fn run(config: Config) -> Result<ExitCode> {
+pub(super) async fn run(config: Config, metrics: Metrics) -> Result<ExitCode> {
     let listener = bind(config.server.listen, "server.listen").await?;
     let metrics_listener = match config.metrics.listen {
         Some(listen) => Some(bind(listen, "metrics.listen").await?),
@@ -24,7 +25,7 @@ pub(super) async fn run(config: Config) -> Result<ExitCode> {
         );
     }
     let data_dir = config.data_dir.display().to_string();
-    let app = App::build(config, address)?;
+    let app = App::build_with(config, address, metrics)?;
     tracing::info!(address = %format!("http://{address}"), data_dir, "serving");
     app.run(listener, metrics_listener, signalled()?).await;
     Ok(ExitCode::SUCCESS)

@@ -387,3 +387,7 @@ pub struct Redis {
     #[serde(deserialize_with = "value::no_redis")]
     pub url: Option<Secret>,
 }
+    #[serde(deserialize_with = "value::count_or_zero")]
+    pub per_second: usize,
+    #[serde(deserialize_with = "value::count")]
+    pub burst: usize,

@@ -1,5 +1,7 @@
 //! Text that somebody else wrote, made fit for a page, a log line or a header.
 
+use crate::log::is_hidden;
+
 /// Text without control characters and bidirectional controls, at most `max`
 /// bytes, cut at a character.
 pub(super) fn clean(text: &str, max: usize) -> String {
@@ -27,17 +29,6 @@ fn keep(text: &str, max: usize, is_kept: impl Fn(char) -> bool) -> String {
         out.push(c);
     }
     out.trim().to_owned()
-}
-
-/// Characters that are not seen themselves and change what is: control
-/// characters, line and paragraph separators, and what Unicode calls format
-/// characters (bidirectional controls, joiners, tags).
-fn is_hidden(c: char) -> bool {
-    c.is_control()
-        || matches!(c,
-            '\u{ad}' | '\u{61c}' | '\u{180e}' | '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}'
-            | '\u{2060}'..='\u{206f}' | '\u{feff}' | '\u{fff9}'..='\u{fffb}'
-            | '\u{e0000}'..='\u{e007f}')
 }
 
 #[cfg(test)]

@@ -126,6 +126,7 @@ fn dependencies_point_downwards_only() {
         ("clock", &[]),
         ("config", &[]),
         ("files", &[]),
+        ("log", &["config", "metrics"]),
         ("media", &["playlist"]),
         ("metrics", &[]),
         ("playlist", &[]),
@@ -133,7 +134,10 @@ fn dependencies_point_downwards_only() {
         ("net", &["config", "metrics"]),
         ("alerts", &["config", "metrics", "net"]),
         ("answer", &["net"]),
-        ("plugins", &["clock", "config", "files", "metrics", "net"]),
+        (
+            "plugins",
+            &["clock", "config", "files", "log", "metrics", "net"],
+        ),
         (
             "cases",
             &["clock", "config", "files", "metrics", "net", "plugins"],
