@@ -17,7 +17,7 @@ use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
-use self::background::{hint, poll_schedule, tell_rollbacks};
+use self::background::{hint, poll_schedule, sweep, tell_rollbacks};
 use crate::alerts::{self, Alerts};
 use crate::api::{self, Ready};
 use crate::auth::Auth;
@@ -228,6 +228,7 @@ impl App {
         metrics_listener: Option<TcpListener>,
         shutdown: impl Future<Output = ()>,
     ) {
+        sweep(&self.config);
         self.tasks.spawn(self.scheduler.run(self.stop.clone()));
         if let Some(sender) = self.sender {
             self.tasks.spawn(sender.run(self.stop.clone()));

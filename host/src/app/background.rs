@@ -5,6 +5,8 @@ use tokio_util::sync::CancellationToken;
 
 use crate::alerts::{self, Alerts, News};
 use crate::clock::Clock;
+use crate::config::Config;
+use crate::files;
 use crate::net::{Net, Plain};
 use crate::plugins::{self, Hint, Notice};
 use crate::schedule::{Fetched, Schedule};
@@ -92,4 +94,17 @@ pub(super) async fn poll_schedule(
             tracing::info!(changed = polled.changed, "schedule polled");
         }
     }
+}
+
+/// Takes away what a crash left half-written, wherever the service writes; the
+/// rooms of `cache_dir` do so themselves. On a thread that nobody waits for:
+/// `data_dir` may be a mount that hangs.
+pub(super) fn sweep(config: &Config) {
+    let data = &config.data_dir;
+    let dirs = ["", "plugins", "state", "state/plugins", "diagnostics"].map(|dir| data.join(dir));
+    tokio::task::spawn_blocking(move || {
+        for dir in dirs {
+            files::sweep(&dir, files::WRITING);
+        }
+    });
 }

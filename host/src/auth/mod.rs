@@ -37,6 +37,7 @@ use self::viewers::ViewerTokens;
 use crate::answer::Failure;
 use crate::clock::Clock;
 use crate::config::{self, Viewers};
+use crate::files;
 use crate::metrics::Metrics;
 use crate::server::ClientAddress;
 
@@ -98,6 +99,9 @@ impl Auth {
         let tokens_file = config.viewer_tokens_file.clone();
         if config.viewers == Viewers::Token {
             viewers::make(&tokens_file)?;
+        }
+        if files::is_exposed(&tokens_file) {
+            tracing::warn!(path = %tokens_file.display(), "others may read viewers' tokens: chmod 600");
         }
         Ok(Self(Arc::new(Inner {
             viewers: config.viewers,

@@ -114,6 +114,9 @@ pub(super) fn open_admin(path: &Path) -> Result<Token, TokenError> {
             tracing::info!(path = %path.display(), "admin token made");
         }
     }
+    if files::is_exposed(path) {
+        tracing::warn!(path = %path.display(), "others may read the admin's token: chmod 600");
+    }
     let text = files::read(path, 4096).map_err(io)?;
     let token = text.trim_ascii();
     if token.len() < ADMIN {
@@ -140,5 +143,24 @@ mod tests {
         let refused = open_admin(&path).expect_err("too short");
         assert!(!refused.to_string().contains("short\n"), "{refused}");
         assert!(matches!(refused, TokenError::Short { .. }));
+    }
+
+    #[test]
+    fn a_token_that_everybody_may_read_is_told_and_used() {
+        use std::os::unix::fs::PermissionsExt;
+        let (lines, _, _, _guard) = crate::log::tests::started("");
+        let dir = tempfile::tempdir().expect("a directory");
+        let path = dir.path().join("admin.token");
+        open_admin(&path).expect("made");
+        assert!(!lines.text().contains("chmod"), "{}", lines.text());
+        let open = std::fs::Permissions::from_mode(0o644);
+        std::fs::set_permissions(&path, open).expect("set");
+        open_admin(&path).expect("read");
+        let text = lines.text();
+        let token = std::fs::read_to_string(&path).expect("read");
+        assert!(
+            text.contains("chmod 600") && !text.contains(token.trim()),
+            "{text}"
+        );
     }
 }

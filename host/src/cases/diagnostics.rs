@@ -139,7 +139,7 @@ impl Diagnostics {
         if info(name.to_owned(), 0).is_none() {
             return Ok(None);
         }
-        match files::read(&self.files.dir.join(name), self.files.config.size.as_u64()) {
+        match files::read_own(&self.files.dir.join(name), self.files.config.size.as_u64()) {
             Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
             text => text.map(Some),
         }

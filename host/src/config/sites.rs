@@ -47,8 +47,9 @@ pub fn load_sites(directory: &Path) -> (Vec<Site>, Vec<(PathBuf, SiteError)>) {
     };
     for (i, path) in paths.into_iter().enumerate() {
         if i >= MAX_FILES {
+            // Said once: a million of them are one mistake.
             errors.push((path, SiteError::TooMany));
-            continue;
+            break;
         }
         let site = text::read_text(&path, MAX_FILE)
             .map_err(SiteError::Unreadable)
@@ -74,7 +75,16 @@ fn site_files(directory: &Path) -> io::Result<Vec<PathBuf>> {
         {
             paths.push(path);
         }
+        if paths.len() > 4 * MAX_FILES {
+            first(&mut paths);
+        }
     }
-    paths.sort();
+    first(&mut paths);
     Ok(paths)
+}
+
+/// Those that are read, and one more.
+fn first(paths: &mut Vec<PathBuf>) {
+    paths.sort();
+    paths.truncate(MAX_FILES + 1);
 }

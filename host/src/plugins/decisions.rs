@@ -38,7 +38,7 @@ impl Decisions {
     }
 
     pub(super) fn read(&self, key: &str) -> io::Result<Record> {
-        match files::read(&self.path(key), MAX_RECORD) {
+        match files::read_own(&self.path(key), MAX_RECORD) {
             Ok(bytes) => Ok(serde_json::from_slice(&bytes)?),
             Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(Record::default()),
             Err(error) => Err(error),
@@ -105,5 +105,23 @@ mod tests {
                 .expect("written");
             assert_eq!(decisions.read("k").expect("read"), expect, "{mine:?}");
         }
+    }
+
+    #[test]
+    fn a_link_is_no_record_and_is_not_written_over() {
+        let dir = tempfile::tempdir().expect("tempdir");
+        let decisions = Decisions {
+            dir: dir.path().to_owned(),
+        };
+        std::fs::write(dir.path().join("theirs"), "{}").expect("written");
+        std::os::unix::fs::symlink("theirs", decisions.path("k")).expect("linked");
+        assert!(decisions.read("k").is_err());
+        let disabled = Record {
+            disabled: true,
+            ..Record::default()
+        };
+        assert!(decisions.write("k", disabled, true).is_err());
+        let theirs = std::fs::read_to_string(dir.path().join("theirs"));
+        assert_eq!(theirs.expect("read"), "{}");
     }
 }

@@ -74,7 +74,7 @@ const MAX_FILE: u64 = 4 << 20;
 
 impl State {
     pub(super) fn open(path: PathBuf) -> Self {
-        let entries = files::read(&path, MAX_FILE)
+        let entries = files::read_own(&path, MAX_FILE)
             .ok()
             .and_then(|bytes| serde_json::from_slice(&bytes).ok())
             .unwrap_or_default();
@@ -265,6 +265,13 @@ mod tests {
         assert!(again.save(LONG).await);
         assert_eq!(State::open(path.clone()).get("token", 0), None);
         std::fs::write(&path, b"{broken").expect("written");
+        assert_eq!(State::open(path.clone()).get("token", 0), None);
+        // Another's, by a link.
+        let other = State::open(dir.path().join("state/b.json"));
+        assert_eq!(other.set("token", b"b", None, 0, quota), Ok(()));
+        assert!(other.save(LONG).await);
+        std::fs::remove_file(&path).expect("removed");
+        std::os::unix::fs::symlink("b.json", &path).expect("linked");
         assert_eq!(State::open(path).get("token", 0), None);
     }
 

@@ -1,20 +1,20 @@
 //! `schedule.json` in the data directory: what was last fetched, for the next
 //! start.
 //!
-//! Written whole or not at all: a new file beside it, flushed, renamed over it,
-//! and the directory flushed. The directory may be on NFS and others may write
+//! Written whole or not at all. The directory may be on NFS and others may write
 //! to it, so what is read back is capped and checked like an answer from
 //! outside. A file that is unusable is put aside, not deleted, and the next
 //! write does not need it.
 
-use std::fs::{self, File};
-use std::io::{self, Read, Write};
+use std::fs;
+use std::io;
 use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
 
 use super::check::Flaw;
 use super::model::Season;
+use crate::files;
 
 const NAME: &str = "schedule.json";
 /// One file is kept aside, the newest that was unusable.
@@ -96,30 +96,16 @@ impl Store {
             seasons: seasons.to_vec(),
         };
         let text = serde_json::to_vec_pretty(&stored)?;
-        let mut file = tempfile::Builder::new()
-            .prefix(".schedule.json.")
-            .tempfile_in(&self.dir)?;
-        file.write_all(&text)?;
-        file.as_file().sync_all()?;
-        file.persist(self.dir.join(NAME))
-            .map_err(|error| error.error)?;
-        File::open(&self.dir)?.sync_all()
+        files::write_in_place(&self.dir.join(NAME), &text)
     }
 
     fn read(&self) -> Result<Vec<Season>, LoadError> {
-        let path = self.dir.join(NAME);
-        // Before it is opened: opening a pipe waits for its other end.
-        if !fs::metadata(&path).map_err(LoadError::Io)?.is_file() {
-            return Err(LoadError::NotAFile);
-        }
-        let mut text = Vec::new();
-        let file = File::open(&path).map_err(LoadError::Io)?;
-        file.take(MAX_SIZE + 1)
-            .read_to_end(&mut text)
-            .map_err(LoadError::Io)?;
-        if text.len() as u64 > MAX_SIZE {
-            return Err(LoadError::TooLarge);
-        }
+        let read = files::read_own(&self.dir.join(NAME), MAX_SIZE);
+        let text = read.map_err(|error| match error.kind() {
+            io::ErrorKind::InvalidInput => LoadError::NotAFile,
+            io::ErrorKind::FileTooLarge => LoadError::TooLarge,
+            _ => LoadError::Io(error),
+        })?;
         let Version { version } = serde_json::from_slice(&text).map_err(LoadError::Malformed)?;
         if version != VERSION {
             return Err(LoadError::Version(version));
@@ -233,9 +219,22 @@ mod tests {
     fn what_is_no_file_is_not_opened() {
         let dir = tempfile::tempdir().expect("a directory");
         fs::create_dir(dir.path().join(NAME)).expect("made");
-        assert!(matches!(
-            Store::new(dir.path()).load(),
-            Err(LoadError::NotAFile)
-        ));
+        let store = Store::new(dir.path());
+        assert!(matches!(store.load(), Err(LoadError::NotAFile)));
+        fs::remove_dir(dir.path().join(NAME)).expect("removed");
+        let (kind, mode) = (rustix::fs::FileType::Fifo, rustix::fs::Mode::RUSR);
+        let made = rustix::fs::mknodat(rustix::fs::CWD, dir.path().join(NAME), kind, mode, 0);
+        made.expect("a pipe");
+        assert!(
+            matches!(store.load(), Err(LoadError::NotAFile)),
+            "and no wait"
+        );
+        fs::remove_file(dir.path().join(NAME)).expect("removed");
+        // A schedule, and not ours.
+        let theirs = tempfile::tempdir().expect("a directory");
+        Store::new(theirs.path()).save(&seasons()).expect("saved");
+        let link = std::os::unix::fs::symlink(theirs.path().join(NAME), dir.path().join(NAME));
+        link.expect("linked");
+        assert!(matches!(store.load(), Err(LoadError::Io(_))));
     }
 }

@@ -130,7 +130,7 @@ fn dependencies_point_downwards_only() {
         ("media", &["playlist"]),
         ("metrics", &[]),
         ("playlist", &[]),
-        ("schedule", &[]),
+        ("schedule", &["files"]),
         ("net", &["config", "metrics"]),
         ("alerts", &["config", "metrics", "net"]),
         ("answer", &["net"]),

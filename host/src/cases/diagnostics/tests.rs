@@ -56,6 +56,24 @@ fn the_oldest_go_first_of_a_site_then_of_all() {
 }
 
 #[test]
+fn a_link_among_the_bundles_is_none() {
+    let dir = tempfile::tempdir().expect("tempdir");
+    let diagnostics = Diagnostics::new(dir.path(), defaults(), Metrics::new());
+    let (path, name) = (dir.path().join("diagnostics"), "a-20261122T120001Z.json");
+    fs::create_dir_all(&path).expect("made");
+    fs::write(dir.path().join("links.key"), "secret").expect("written");
+    std::os::unix::fs::symlink("../links.key", path.join(name)).expect("linked");
+    assert!(diagnostics.list().is_empty());
+    assert!(diagnostics.read(name).is_err());
+    fs::remove_file(path.join(name)).expect("removed");
+    fs::write(path.join(name), "{}").expect("written");
+    assert_eq!(
+        diagnostics.read(name).expect("read").as_deref(),
+        Some(&b"{}"[..])
+    );
+}
+
+#[test]
 fn a_clock_that_went_back_takes_nothing_away_that_was_just_written() {
     let dir = tempfile::tempdir().expect("tempdir");
     let config = config::Diagnostics {

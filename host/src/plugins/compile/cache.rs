@@ -4,7 +4,7 @@
 //! Bounded by `plugins.compile.cache`; what was used longest ago goes first.
 //! Whatever is wrong with it means compiling again, never an error. Blocking.
 
-use std::fs::{self, File};
+use std::fs;
 use std::io;
 use std::os::unix::fs::{MetadataExt, PermissionsExt};
 use std::path::{Path, PathBuf};
@@ -27,7 +27,8 @@ pub(super) struct Cache {
 impl Cache {
     /// Makes directory and key where they are missing.
     pub(super) fn open(dir: &Path, room: u64, metrics: Metrics) -> io::Result<Self> {
-        fs::create_dir_all(dir)?;
+        files::make_private(dir)?;
+        files::sweep(dir, files::WRITING);
         let path = dir.join("key");
         if !path.exists() {
             let mut key = [0; KEY];
@@ -39,7 +40,7 @@ impl Cache {
         if file.metadata()?.permissions().mode() & 0o077 != 0 {
             return Err(io::Error::other("others may read the key; remove it"));
         }
-        let key = files::read(&path, KEY as u64)?;
+        let key = files::whole(&file, KEY as u64)?;
         if key.len() != KEY {
             return Err(io::Error::other("the key is cut; remove it"));
         }
@@ -58,7 +59,8 @@ impl Cache {
     /// Marks it as used.
     pub(super) fn read(&self, digest: &str) -> Option<Vec<u8>> {
         let path = self.path(digest);
-        let bytes = files::read(&path, self.room).ok()?;
+        let file = files::open_regular(&path).ok()?;
+        let bytes = files::whole(&file, self.room).ok()?;
         let now = Timespec {
             tv_sec: 0,
             tv_nsec: UTIME_NOW,
@@ -68,7 +70,7 @@ impl Cache {
             last_modification: now,
         };
         // Its place in the order of use is all that hangs on it.
-        let _ = File::open(&path).map(|file| rustix::fs::futimens(file, &times));
+        let _ = rustix::fs::futimens(file, &times);
         Some(bytes)
     }
 

@@ -97,6 +97,10 @@ impl Links {
             files::create(key_file, format!("{}\n", STANDARD.encode(key)).as_bytes())
                 .map_err(io)?;
         }
+        if files::is_exposed(key_file) {
+            let path = key_file.display();
+            tracing::warn!(%path, "others may read the links' key: chmod 600");
+        }
         Ok(Self {
             file: key_file.to_owned(),
             keys: Arc::new(ArcSwap::from_pointee(read(key_file)?)),

@@ -198,3 +198,19 @@ fn a_name_ends_in_what_a_player_knows() {
         assert_eq!(link.name(), name, "{kind:?} {url}");
     }
 }
+
+#[test]
+fn a_key_that_everybody_may_read_is_told_once_and_used() {
+    use std::os::unix::fs::PermissionsExt;
+    let (lines, _, _, _guard) = crate::log::tests::started("");
+    let dir = tempfile::tempdir().expect("tempdir");
+    let path = dir.path().join("links.key");
+    let open = || Links::open(&path, Duration::from_secs(3600), Duration::from_secs(300));
+    open().expect("made");
+    assert!(!lines.text().contains("chmod"), "{}", lines.text());
+    let all = std::fs::Permissions::from_mode(0o644);
+    std::fs::set_permissions(&path, all).expect("set");
+    let links = open().expect("used");
+    links.reload().expect("again");
+    assert_eq!(lines.text().matches("chmod 600").count(), 1);
+}
