@@ -32,6 +32,8 @@ pub(crate) fn run(workspace: &Workspace, file: &Path) -> anyhow::Result<()> {
             rows(name, &texts(plugin.get(name)));
         }
     }
+    // Of the configuration here, as `plugins.trust` says.
+    rows("trust", &texts(verdict.get("trust")));
     match verdict.get("error") {
         None => {
             row("verdict", "accepted");

@@ -1,10 +1,12 @@
 //! `install`: a plugin into the plugins directory of a service, which picks it
-//! up by itself. Never seen half-written: beside, sync, rename.
+//! up by itself, with the signature that lies beside it. Never seen half-written:
+//! beside, sync, rename.
 
 use std::fs;
+use std::io::ErrorKind;
 use std::path::Path;
 
-use anyhow::ensure;
+use anyhow::{Context as _, ensure};
 
 use crate::build_plugins::{self, Which};
 use crate::toolchain::Toolchain;
@@ -26,6 +28,13 @@ pub(crate) fn run(
     build_plugins::run(workspace, toolchain, Which::One(key))?;
     let path = to.join(format!("{key}.wasm"));
     let component = fs::read(workspace.component(key))?;
+    // Before the file: it is looked for when the file is seen.
+    let signature = workspace.component(key).with_extension("wasm.minisig");
+    match fs::read(&signature) {
+        Ok(text) => component::place(&path.with_extension("wasm.minisig"), &text)?,
+        Err(error) if error.kind() == ErrorKind::NotFound => {}
+        Err(error) => return Err(error).with_context(|| signature.display().to_string()),
+    }
     component::place(&path, &component)?;
     println!("\ninstalled {}", path.display());
     println!("sha256    {}", digest::of(&component));

@@ -49,7 +49,7 @@ impl Bench {
     }
 
     async fn load(&self, key: &str, bytes: Vec<u8>) -> Result<Generation> {
-        Ok(load(&self.host, key, bytes.into()).await?)
+        Ok(load(&self.host, key, Arc::<[u8]>::from(bytes)).await?)
     }
 
     fn site(&self, key: &str, text: &str) -> Result<Arc<Site>> {

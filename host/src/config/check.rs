@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use bytesize::ByteSize;
 
-use super::model::{Config, Viewers};
+use super::model::{Config, Trust, Viewers};
 
 pub(super) struct Conflict {
     /// All that take part; the problem is shown at the first that was written.
@@ -57,6 +57,30 @@ pub(super) fn conflicts(config: &Config) -> Vec<Conflict> {
         config.data_dir == config.cache_dir,
         &["cache_dir", "data_dir"],
         "is data_dir: give it a directory of its own, on a local disk",
+    );
+    let plugins = &config.plugins;
+    when(
+        plugins.trust == Trust::Pinned && plugins.pins.is_empty(),
+        &["plugins.trust", "plugins.pins"],
+        "is \"pinned\", but plugins.pins is empty, so that no plugin loads: list the SHA-256 of \
+         each file there, as the admin page and `cargo xtask inspect` show it",
+    );
+    when(
+        plugins.trust == Trust::Signed && plugins.signers.is_empty(),
+        &["plugins.trust", "plugins.signers"],
+        "is \"signed\", but plugins.signers is empty, so that no plugin loads: list the minisign \
+         public keys there, the second line of each minisign.pub",
+    );
+    // Else somebody believes that they protect.
+    when(
+        plugins.trust == Trust::Any && !plugins.pins.is_empty(),
+        &["plugins.pins", "plugins.trust"],
+        "count only where plugins.trust is \"pinned\": set it, or take them out",
+    );
+    when(
+        plugins.trust == Trust::Any && !plugins.signers.is_empty(),
+        &["plugins.signers", "plugins.trust"],
+        "count only where plugins.trust is \"signed\": set it, or take them out",
     );
     for (keys, smaller, larger) in durations(config) {
         when(

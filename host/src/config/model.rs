@@ -184,6 +184,13 @@ pub struct Plugins {
     pub settle: Duration,
     #[serde(deserialize_with = "value::parsed")]
     pub grants: Grants,
+    #[serde(deserialize_with = "value::parsed")]
+    pub trust: Trust,
+    /// Lower case.
+    #[serde(deserialize_with = "value::digests")]
+    pub pins: Vec<String>,
+    #[serde(deserialize_with = "value::signers")]
+    pub signers: Vec<minisign_verify::PublicKey>,
     #[serde(deserialize_with = "value::size")]
     pub max_file: ByteSize,
     #[serde(deserialize_with = "value::count")]
@@ -266,6 +273,14 @@ pub struct Webhook {
 pub enum Grants {
     Declared,
     Explicit,
+}
+
+/// Which files may become code.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Trust {
+    Any,
+    Pinned,
+    Signed,
 }
 
 impl Plugins {
@@ -372,6 +387,10 @@ pub struct Log {
     pub filter: String,
     #[serde(deserialize_with = "value::parsed")]
     pub format: LogFormat,
+    #[serde(deserialize_with = "value::count_or_zero")]
+    pub per_second: usize,
+    #[serde(deserialize_with = "value::count")]
+    pub burst: usize,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -387,7 +406,3 @@ pub struct Redis {
     #[serde(deserialize_with = "value::no_redis")]
     pub url: Option<Secret>,
 }
-    #[serde(deserialize_with = "value::count_or_zero")]
-    pub per_second: usize,
-    #[serde(deserialize_with = "value::count")]
-    pub burst: usize,

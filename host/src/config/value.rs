@@ -17,7 +17,7 @@ use serde::de::Error as _;
 use serde::{Deserialize, Deserializer};
 use url::Url;
 
-use super::model::{Grants, LogFormat, Viewers};
+use super::model::{Grants, LogFormat, Trust, Viewers};
 use super::secret::Secret;
 
 const MAX_DURATION: Duration = Duration::from_secs(366 * 24 * 3600);
@@ -171,6 +171,37 @@ pub(super) fn host_table<'de, D: Deserializer<'de>>(
     Ok(table)
 }
 
+// === digests and keys ===
+
+/// SHA-256, hexadecimal; in lower case.
+pub(super) fn digests<'de, D: Deserializer<'de>>(d: D) -> Result<Vec<String>, D::Error> {
+    let digest = |text: &String| {
+        let digest = text.trim().to_ascii_lowercase();
+        let is_one = digest.len() == 64 && digest.bytes().all(|b| b.is_ascii_hexdigit());
+        is_one.then_some(digest).ok_or_else(|| {
+            D::Error::custom(format!(
+                "{text:?} is not a SHA-256 in 64 hexadecimal digits, as the admin page shows it"
+            ))
+        })
+    };
+    Vec::<String>::deserialize(d)?.iter().map(digest).collect()
+}
+
+/// Public keys of minisign.
+pub(super) fn signers<'de, D: Deserializer<'de>>(
+    d: D,
+) -> Result<Vec<minisign_verify::PublicKey>, D::Error> {
+    let signer = |text: &String| {
+        minisign_verify::PublicKey::from_base64(text.trim()).map_err(|_| {
+            D::Error::custom(format!(
+                "{text:?} is not a minisign public key: the second line of minisign.pub, \
+                 which begins with RW"
+            ))
+        })
+    };
+    Vec::<String>::deserialize(d)?.iter().map(signer).collect()
+}
+
 // === URLs and texts ===
 
 /// An http or https URL that may be shown: nothing secret in it.
@@ -318,6 +349,21 @@ impl FromStr for Grants {
             "declared" => Ok(Self::Declared),
             "explicit" => Ok(Self::Explicit),
             _ => Err(format!("{text:?} is neither \"declared\" nor \"explicit\"")),
+        }
+    }
+}
+
+impl FromStr for Trust {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        match text {
+            "any" => Ok(Self::Any),
+            "pinned" => Ok(Self::Pinned),
+            "signed" => Ok(Self::Signed),
+            _ => Err(format!(
+                "{text:?} is neither \"any\", \"pinned\" nor \"signed\""
+            )),
         }
     }
 }

@@ -36,6 +36,7 @@ use super::scrub::Scrubber;
 use super::site::Site;
 use super::state::State;
 use super::transcript::Transcript;
+use super::trust::Trust;
 use super::validate::Door;
 use super::wasi::Wasi;
 use crate::clock::Clock;
@@ -64,6 +65,7 @@ pub(super) struct Call {
 pub struct Host {
     pub(super) engine: Engine,
     pub(super) compiler: Compiler,
+    pub(super) trust: Trust,
     config: Arc<config::Plugins>,
     pub(super) clock: Clock,
     pub(super) metrics: Metrics,
@@ -97,6 +99,7 @@ impl Host {
         Ok(Self {
             compiler: Compiler::new(&engine, config, metrics.clone()),
             engine,
+            trust: Trust::new(&config.plugins),
             permits: Arc::new(Semaphore::new(config.plugins.max_calls)),
             config: Arc::new(config.plugins.clone()),
             clock,

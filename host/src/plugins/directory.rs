@@ -3,7 +3,8 @@
 //! A thread of its own polls the directory over its descriptor ([`disk`]) and
 //! compares what changes when a file is written to ([`poller`]); `notify` only
 //! hastens the next poll on local disks, because inotify does not see what
-//! another client of a network mount writes. A directory that cannot be read,
+//! another client of a network mount writes. Where signatures are asked for, one
+//! that comes or changes is a change of its file. A directory that cannot be read,
 //! is suddenly empty, or does not answer, changes nothing: a mount that went
 //! away must not unload what works.
 
@@ -23,6 +24,7 @@ use notify::Watcher;
 use self::disk::{Disk, Folder};
 use self::poller::Poller;
 pub(super) use self::signals::Signals;
+use super::trust::Content;
 use crate::clock::Clock;
 use crate::config;
 use crate::metrics::Metrics;
@@ -35,7 +37,7 @@ pub(super) enum Event {
     /// New or changed, and settled. `forced`: an operator asked to load again.
     File {
         key: String,
-        bytes: Arc<[u8]>,
+        content: Content,
         forced: bool,
     },
     /// Something that is not even read. The key may be none.

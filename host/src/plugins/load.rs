@@ -1,6 +1,7 @@
 //! From bytes to a generation: the verdict on one file.
 //!
-//! Refuses, with the reason, whatever is not a component of our world: core
+//! Refuses, with the reason, whatever is not trusted ([`super::trust`]), and
+//! whatever is not a component of our world: core
 //! modules, precompiled artefacts (deserialising them would run their code),
 //! unknown imports. Never looks at where the bytes came from.
 
@@ -11,6 +12,7 @@ use super::bindings::ExtractorPre;
 use super::call::{Call, Host, RunError};
 use super::compile::CompileError;
 use super::site::Site;
+use super::trust::{Content, Distrust};
 use crate::metrics::Version;
 
 /// One loaded version of a plugin, ready to be called.
@@ -87,6 +89,9 @@ pub enum LoadError {
     /// The file cannot be read, is too large or is not a regular file.
     #[error("the file cannot be used: {0}")]
     File(String),
+    /// `plugins.trust` does not let it in.
+    #[error(transparent)]
+    Trust(#[from] Distrust),
     /// Not a WebAssembly component.
     #[error("not a WebAssembly component: {0}")]
     Format(&'static str),
@@ -124,6 +129,7 @@ impl LoadError {
     pub fn code(&self) -> &'static str {
         match self {
             Self::File(_) => "file",
+            Self::Trust(why) => why.code(),
             Self::Format(_) => "format",
             Self::Compile(error) => error.code(),
             Self::Contract(_) => "contract",
@@ -144,11 +150,18 @@ pub(super) fn digest(bytes: &[u8]) -> String {
         .collect()
 }
 
-/// Compiles, type-checks and describes `bytes`, the content of `<key>.wasm`.
-pub async fn load(host: &Host, key: &str, bytes: Arc<[u8]>) -> Result<Generation, LoadError> {
+/// Judges, compiles, type-checks and describes the content of `<key>.wasm`.
+pub async fn load(
+    host: &Host,
+    key: &str,
+    content: impl Into<Content>,
+) -> Result<Generation, LoadError> {
+    let content = content.into();
+    let digest = digest(&content.bytes);
+    host.trust.judge(key, &digest, &content).await?;
+    let bytes = content.bytes;
     check_format(&bytes)?;
     let size = bytes.len() as u64;
-    let digest = digest(&bytes);
     let world = host.world(key);
     let component = host
         .compiler

@@ -26,6 +26,7 @@ use super::load::{LoadError, digest, load};
 use super::outcome::ExtractError;
 use super::registry::{Loaded, Registry};
 use super::site::{Site, Sites};
+use super::trust::{Content, SIGNATURE, Signature};
 use crate::config;
 use crate::files;
 
@@ -123,13 +124,13 @@ impl Loader {
         Ok(!self.0.unsaved.borrow().contains_key(key))
     }
 
-    /// Puts a file into the plugins directory as `<key>.wasm`, if it loads and
-    /// the directory is in order: what lies under a mount that is away is not
-    /// written to.
+    /// Puts a file into the plugins directory as `<key>.wasm`, with the signature
+    /// that came with it beside, if it loads and the directory is in order: what
+    /// lies under a mount that is away is not written to.
     pub async fn upload(
         &self,
         key: &str,
-        bytes: Arc<[u8]>,
+        content: Content,
         directory: &Directory,
     ) -> Result<super::Info, UploadError> {
         let in_order = || match directory.status().error {
@@ -137,11 +138,19 @@ impl Loader {
             None => Ok(()),
         };
         in_order()?;
-        let generation = load(&self.0.host, key, bytes.clone()).await?;
+        let generation = load(&self.0.host, key, content.clone()).await?;
         // That took a while.
         in_order()?;
         let path = self.0.directory.join(format!("{key}.wasm"));
-        let write = blocking(move || files::write_in_place(&path, &bytes));
+        let beside = self.0.directory.join(format!("{key}.wasm{SIGNATURE}"));
+        let write = blocking(move || {
+            // Before the file: what serves is not judged again when its signature
+            // changes.
+            if let Signature::Text(text) = &content.signature {
+                files::write_in_place(&beside, text.as_bytes())?;
+            }
+            files::write_in_place(&path, &content.bytes)
+        });
         let written = tokio::time::timeout(PATIENCE, write).await;
         written
             .unwrap_or_else(|_| Some(Err(std::io::ErrorKind::TimedOut.into())))

@@ -33,6 +33,7 @@ mod state;
 mod stream;
 mod text;
 mod transcript;
+mod trust;
 mod validate;
 mod wasi;
 
@@ -47,3 +48,5 @@ pub use registry::{Brake, Event, HeldStatus, Notice, PluginState, PluginStatus, 
 pub use site::{Site, Sites};
 pub use stream::{Extraction, Protection, Quality, Refused, Stream, StreamKind};
 pub use transcript::{Attachment, Before, Line, Transcript};
+pub use trust::{Content, Distrust, Signature};
+pub(crate) use trust::{MAX_SIGNATURE, SIGNATURE};

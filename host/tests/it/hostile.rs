@@ -119,7 +119,7 @@ impl Lab {
     }
 
     pub(crate) async fn load(&self, guest: &Guest) -> Result<Generation, LoadError> {
-        load(&self.host, guest.key, guest.component().into()).await
+        load(&self.host, guest.key, Arc::<[u8]>::from(guest.component())).await
     }
 
     pub(crate) async fn extract(&self, guest: &Guest, site: &Arc<Site>) -> Ended<Extraction> {

@@ -161,6 +161,12 @@ impl House {
         self.restart_with(Faults::default()).await
     }
 
+    /// As [`House::restart`], with a configuration that is changed like this.
+    pub(crate) async fn restart_edited(mut self, edit: Edit) -> Self {
+        self.edit = edit;
+        self.restart().await
+    }
+
     /// As [`House::restart`], with the testbed in trouble from the start.
     pub(crate) async fn restart_with(mut self, faults: Faults) -> Self {
         self.stop.cancel();

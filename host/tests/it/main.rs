@@ -37,6 +37,8 @@ mod removed;
 mod rules;
 mod schedule;
 mod service;
+mod signer;
 mod sites_b;
 mod swaps;
+mod trust;
 mod viewers;

@@ -7,15 +7,17 @@ use axum::Json;
 use axum::body::{Body, to_bytes};
 use axum::extract::{Path, Query, State};
 use axum::response::{IntoResponse, Response};
-use http::StatusCode;
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
 use http::header::CONNECTION;
+use http::{HeaderMap, StatusCode};
 use serde_json::json;
 
 use super::super::App;
 use super::{Admin, view};
 use crate::answer::Failure;
 use crate::config;
-use crate::plugins::{Act, Impossible, UploadError};
+use crate::plugins::{Act, Content, Impossible, MAX_SIGNATURE, Signature, UploadError};
 
 /// What the operator saw and decided about.
 #[derive(serde::Deserialize)]
@@ -88,9 +90,10 @@ pub(in super::super) async fn upload(
     _: Admin,
     State(app): State<App>,
     Path(key): Path<String>,
+    headers: HeaderMap,
     body: Body,
 ) -> Response {
-    match take(&app, &key, body).await {
+    match take(&app, &key, &headers, body).await {
         Ok(taken) => taken,
         // Of a body that was not read to its end the rest would be taken for
         // the next request.
@@ -98,7 +101,23 @@ pub(in super::super) async fn upload(
     }
 }
 
-async fn take(app: &App, key: &str, body: Body) -> Result<Response, Failure> {
+/// The `.minisig` of the file that is uploaded, in base64: its lines do not fit
+/// into a header.
+const SIGNATURE_HEADER: &str = "minisign-signature";
+
+fn signature(headers: &HeaderMap) -> Result<Signature, Failure> {
+    let Some(value) = headers.get(SIGNATURE_HEADER) else {
+        return Ok(Signature::Missing);
+    };
+    let decoded = STANDARD.decode(value).ok();
+    let fits = decoded.filter(|bytes| bytes.len() as u64 <= MAX_SIGNATURE);
+    fits.map(Signature::new).ok_or_else(|| {
+        let message = "Minisign-Signature must be the text of the .minisig file in base64";
+        Failure::new(StatusCode::BAD_REQUEST, "signature", message)
+    })
+}
+
+async fn take(app: &App, key: &str, headers: &HeaderMap, body: Body) -> Result<Response, Failure> {
     if key.parse::<config::Key>().is_err() {
         let message = "a plugin's key is [a-z0-9][a-z0-9-]{0,62}";
         return Err(Failure::new(
@@ -107,6 +126,7 @@ async fn take(app: &App, key: &str, body: Body) -> Result<Response, Failure> {
             message,
         ));
     }
+    let signature = signature(headers)?;
     let reading = to_bytes(body, app.max_file);
     let bytes = match tokio::time::timeout(app.upload_time, reading).await {
         Ok(Ok(bytes)) => bytes,
@@ -127,7 +147,9 @@ async fn take(app: &App, key: &str, body: Body) -> Result<Response, Failure> {
         }
     };
     let (loader, directory) = (&app.parts.loader, &app.parts.directory);
-    let info = loader.upload(key, bytes[..].into(), directory).await?;
+    let bytes = bytes[..].into();
+    let content = Content { bytes, signature };
+    let info = loader.upload(key, content, directory).await?;
     let taken = json!({ "digest": info.digest, "version": info.version, "size": info.size });
     Ok(Json(taken).into_response())
 }

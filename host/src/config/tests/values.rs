@@ -240,3 +240,32 @@ fn a_bad_limit_of_a_plugin_is_named_with_the_plugin() {
     let found = problems(from_file("[plugins.override]\nwall = \"1s\"\n"));
     assert!(found[0].contains("[plugins.override.wall]"), "{found:?}");
 }
+
+#[test]
+fn a_rule_of_trust_without_what_it_trusts_and_a_list_without_a_rule_are_wrong() {
+    let pin = "\"0123456789abcdefABCDEF0123456789abcdef0123456789abcdef0123456789\"";
+    let signer = "\"RWQf6LRCGA9i53mlYecO4IzT51TGPpvWucNSCh1CBM0QTaLn73Y7GFO3\"";
+    check("plugins.trust", "\"some\"", "neither");
+    check("plugins.trust", "\"pinned\"", "plugins.pins is empty");
+    check("plugins.trust", "\"signed\"", "plugins.signers is empty");
+    check("plugins.pins", &format!("[{pin}]"), "only where");
+    check("plugins.signers", &format!("[{signer}]"), "only where");
+    check("plugins.pins", "[\"0123\"]", "not a SHA-256");
+    check(
+        "plugins.signers",
+        "[\"untrusted comment: x\"]",
+        "second line",
+    );
+    for (rule, list, values) in [("pinned", "pins", pin), ("signed", "signers", signer)] {
+        let text = format!("[plugins]\ntrust = \"{rule}\"\n{list} = [{values}]\n");
+        let config = from_file(&text).unwrap().config.plugins;
+        assert_eq!(config.pins.len() + config.signers.len(), 1);
+        assert!(config.pins.iter().all(|pin| pin.to_lowercase() == *pin));
+    }
+    let pins = format!("{0},{0}", pin.replace('"', ""));
+    let env = [
+        ("F1_STREAMS__PLUGINS__TRUST", "pinned"),
+        ("F1_STREAMS__PLUGINS__PINS", pins.as_str()),
+    ];
+    assert_eq!(from_env(&env).unwrap().config.plugins.pins.len(), 2);
+}

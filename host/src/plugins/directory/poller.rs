@@ -1,7 +1,7 @@
 //! What a poll makes of a directory.
 //!
 //! A changed file is read once it looks the same twice, `plugins.settle`
-//! apart. What was handed on is read once more a little later: on a file
+//! apart, and so is the signature beside it, where one is asked for. What was handed on is read once more a little later: on a file
 //! system whose times are coarse, a file overwritten at once looks the same.
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -17,6 +17,7 @@ use crate::config;
 use crate::metrics::Metrics;
 use crate::plugins::load::digest;
 use crate::plugins::text::clean;
+use crate::plugins::trust::{Content, MAX_SIGNATURE, SIGNATURE, Signature};
 
 /// The coarsest times of a file system that is in use (FAT), and some.
 const COARSE: Duration = Duration::from_secs(3);
@@ -51,15 +52,22 @@ pub(super) struct Poller<D> {
 }
 
 pub(super) struct Known {
-    stamp: Stamp,
+    look: Look,
     digest: Option<String>,
     /// When it is read once more.
     doubted: Option<Instant>,
 }
 
+/// How a file looks, and the signature beside it where there is one.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct Look {
+    file: Stamp,
+    signature: Option<Stamp>,
+}
+
 /// The entries that are looked at.
 struct Listing {
-    files: BTreeMap<String, Stamp>,
+    files: BTreeMap<String, Look>,
     /// Of all that are there, looked at or not.
     names: BTreeSet<String>,
     /// There are more names: what is not among them may be there.
@@ -103,7 +111,7 @@ impl<D: Disk> Poller<D> {
     pub(super) fn remember(&mut self, keys: Vec<String>) {
         let unseen = |key| {
             let known = Known {
-                stamp: Stamp::none(),
+                look: Look::none(),
                 digest: None,
                 doubted: None,
             };
@@ -175,12 +183,12 @@ impl<D: Disk> Poller<D> {
         let all_again = std::mem::take(&mut self.all_again);
         let mut again = std::mem::take(&mut self.again);
         let mut changed = Vec::new();
-        for (name, stamp) in &listing.files {
+        for (name, look) in &listing.files {
             let asked = again.remove(name);
             let forced = all_again || asked == Some(true);
-            let known = self.known.get(name).map(|known| known.stamp);
-            if forced || asked.is_some() || known != Some(*stamp) {
-                changed.push((name, *stamp, forced));
+            let known = self.known.get(name).map(|known| known.look);
+            if forced || asked.is_some() || known != Some(*look) {
+                changed.push((name, *look, forced));
             }
         }
         // A file may be away while it is replaced: its wish stays.
@@ -189,8 +197,8 @@ impl<D: Disk> Poller<D> {
         if !changed.is_empty() {
             std::thread::sleep(self.config.settle);
         }
-        for (name, stamp, forced) in changed {
-            self.hand_on(name, stamp, forced)?;
+        for (name, look, forced) in changed {
+            self.hand_on(name, look, forced)?;
         }
         self.doubt(&listing.files)?;
         // Else the next poll takes it for a mount that is gone.
@@ -246,31 +254,75 @@ impl<D: Disk> Poller<D> {
         // Those that are away have their places until they are forgotten.
         let away = self.known.keys().filter(|name| !names.contains(*name));
         let (keys_away, others_away): (Vec<_>, Vec<_>) = away.partition(|name| is_key(name));
-        let places = most.saturating_sub(keys_away.len());
+        let (keys_away, others_away) = (keys_away.len(), others_away.len());
+        let places = most.saturating_sub(keys_away);
         let (keys, others): (Vec<&String>, Vec<&String>) =
             names.iter().partition(|name| is_key(name));
         let mut gone = Vec::new();
         for name in self.known_first(keys).into_iter().take(places) {
-            match self.disk.look(name) {
-                Ok(stamp) => drop(files.insert(name.clone(), stamp)),
+            match self.look(name) {
+                Ok(look) => drop(files.insert(name.clone(), look)),
                 // Gone between the two looks.
                 Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
                     gone.push(name.clone());
                 }
                 Err(error) if error.kind() == std::io::ErrorKind::InvalidInput => {
-                    files.insert(name.clone(), Stamp::none());
+                    files.insert(name.clone(), Look::none());
                 }
                 // The mount's: nothing of this poll counts.
                 Err(error) => return Err(error),
             }
         }
         // Names that are none are shown where there is place, and not looked at.
-        let left = places.saturating_sub(files.len() + others_away.len());
+        let left = places.saturating_sub(files.len() + others_away);
         for name in self.known_first(others).into_iter().take(left) {
-            files.insert(name.clone(), Stamp::none());
+            files.insert(name.clone(), Look::none());
         }
         names.retain(|name| !gone.contains(name));
         Ok(Listing { files, names, cut })
+    }
+
+    fn look(&mut self, name: &str) -> std::io::Result<Look> {
+        let file = self.disk.look(name)?;
+        let signature = self.look_beside(name)?;
+        Ok(Look { file, signature })
+    }
+
+    fn look_beside(&mut self, name: &str) -> std::io::Result<Option<Stamp>> {
+        if self.config.trust != config::Trust::Signed {
+            return Ok(None);
+        }
+        match self.disk.look(&beside(name)) {
+            Ok(stamp) => Ok(Some(stamp)),
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(None),
+            Err(error) => Err(error),
+        }
+    }
+
+    /// `None`: one of the two is still being written, or has just come.
+    fn read(&mut self, name: &str, look: Look) -> std::io::Result<Option<Content>> {
+        let max = self.config.max_file.as_u64();
+        let Some(bytes) = self.disk.read(name, look.file, max)? else {
+            return Ok(None);
+        };
+        let unusable = |why: &str| Signature::Unusable(why.to_owned());
+        let signature = match look.signature {
+            None if self.look_beside(name)?.is_some() => return Ok(None),
+            None => Signature::Missing,
+            Some(stamp) if !stamp.regular => unusable("it is not a regular file"),
+            Some(stamp) => match self.disk.read(&beside(name), stamp, MAX_SIGNATURE) {
+                Ok(Some(bytes)) => Signature::new(bytes),
+                Ok(None) => return Ok(None),
+                Err(error) => match error.kind() {
+                    std::io::ErrorKind::NotFound => return Ok(None),
+                    std::io::ErrorKind::FileTooLarge => unusable("it is longer than any is"),
+                    _ if is_the_files(&error) => unusable(&error.to_string()),
+                    _ => return Err(error),
+                },
+            },
+        };
+        let bytes = bytes.into();
+        Ok(Some(Content { bytes, signature }))
     }
 
     fn known_first<'a>(&self, mut names: Vec<&'a String>) -> Vec<&'a String> {
@@ -278,15 +330,15 @@ impl<D: Disk> Poller<D> {
         names
     }
 
-    fn hand_on(&mut self, name: &str, stamp: Stamp, forced: bool) -> Option<()> {
+    fn hand_on(&mut self, name: &str, look: Look, forced: bool) -> Option<()> {
         let key = key_of(name);
         let read = if !is_key(name) {
             Err("the name must be [a-z0-9][a-z0-9-]{0,62}.wasm".to_owned())
-        } else if !stamp.regular {
+        } else if !look.file.regular {
             Err("not a regular file".to_owned())
         } else {
-            match self.disk.read(name, stamp, self.config.max_file.as_u64()) {
-                Ok(Some(bytes)) => Ok(bytes),
+            match self.read(name, look) {
+                Ok(Some(content)) => Ok(content),
                 // Still being written: the next poll looks again.
                 Ok(None) => return self.later(name, forced),
                 Err(error) if is_the_files(&error) => Err(self.why(&error)),
@@ -298,15 +350,15 @@ impl<D: Disk> Poller<D> {
             }
         };
         let known = Known {
-            stamp,
-            digest: read.as_ref().ok().map(|bytes| digest(bytes)),
+            look,
+            digest: read.as_ref().ok().map(digest_of),
             doubted: read.is_ok().then(|| Instant::now() + self.coarse),
         };
         self.known.insert(name.to_owned(), known);
         let event = match read {
-            Ok(bytes) => Event::File {
+            Ok(content) => Event::File {
                 key,
-                bytes: bytes.into(),
+                content,
                 forced,
             },
             Err(why) => Event::Unusable { key, why },
@@ -329,20 +381,20 @@ impl<D: Disk> Poller<D> {
     }
 
     /// Reads once more what was handed on a while ago and looks the same.
-    fn doubt(&mut self, files: &BTreeMap<String, Stamp>) -> Option<()> {
+    fn doubt(&mut self, files: &BTreeMap<String, Look>) -> Option<()> {
         let now = Instant::now();
         let due = self.known.iter_mut().filter_map(|(name, known)| {
             let due = known.doubted.take_if(|at| *at <= now)?;
-            (files.get(name) == Some(&known.stamp)).then(|| (name.clone(), known.stamp, due))
+            (files.get(name) == Some(&known.look)).then(|| (name.clone(), known.look, due))
         });
-        for (name, stamp, _) in due.collect::<Vec<_>>() {
-            let read = self.disk.read(&name, stamp, self.config.max_file.as_u64());
+        for (name, look, _) in due.collect::<Vec<_>>() {
+            let read = self.read(&name, look);
             let Some(known) = self.known.get_mut(&name) else {
                 continue;
             };
             match read {
-                Ok(Some(bytes)) if known.digest.as_ref() != Some(&digest(&bytes)) => {
-                    self.hand_on(&name, stamp, false)?;
+                Ok(Some(content)) if known.digest.as_ref() != Some(&digest_of(&content)) => {
+                    self.hand_on(&name, look, false)?;
                 }
                 Ok(_) => {}
                 // The mount's trouble: the doubt stays.
@@ -402,17 +454,34 @@ impl<D: Disk> Poller<D> {
     }
 }
 
-impl Stamp {
+impl Look {
     /// Of a name that is not looked at.
     fn none() -> Self {
-        Self {
+        let file = Stamp {
             size: 0,
             inode: 0,
             modified: (0, 0),
             changed: (0, 0),
             regular: false,
+        };
+        Self {
+            file,
+            signature: None,
         }
     }
+}
+
+fn beside(name: &str) -> String {
+    format!("{name}{SIGNATURE}")
+}
+
+/// Of the file and its signature.
+fn digest_of(content: &Content) -> String {
+    let signature = match &content.signature {
+        Signature::Text(text) => digest(text.as_bytes()),
+        Signature::Missing | Signature::Unusable(_) => String::new(),
+    };
+    digest(&content.bytes) + &signature
 }
 
 fn is_key(name: &str) -> bool {

@@ -6,6 +6,7 @@ use std::os::unix::ffi::OsStringExt;
 
 use super::disk::{Place, Stamp};
 use super::*;
+use crate::plugins::trust::{MAX_SIGNATURE, Signature};
 
 const POLL: Duration = Duration::from_millis(50);
 
@@ -20,17 +21,30 @@ fn world() -> World<Folder> {
     with(Folder::new)
 }
 
+/// Where signatures are asked for.
+fn signed() -> World<Folder> {
+    let mut config = config();
+    config.trust = config::Trust::Signed;
+    made(config, Folder::new)
+}
+
 fn with<D: Disk>(disk: impl FnOnce(PathBuf) -> D) -> World<D> {
-    let dir = tempfile::tempdir().expect("tempdir");
+    made(config(), disk)
+}
+
+fn config() -> config::Plugins {
     let text = "[plugins]\npoll = \"50ms\"\nsettle = \"5ms\"\nmax_file = \"1KiB\"\nmax_files = 3";
-    let config = config::Config::from_toml(text, dir.path())
-        .expect("configuration")
-        .config;
+    let loaded = config::Config::from_toml(text, std::path::Path::new("/"));
+    loaded.expect("configuration").config.plugins
+}
+
+fn made<D: Disk>(config: config::Plugins, disk: impl FnOnce(PathBuf) -> D) -> World<D> {
+    let dir = tempfile::tempdir().expect("tempdir");
     let (sender, events) = tokio::sync::mpsc::channel(64);
     let (path, clock, metrics) = (dir.path().join("plugins"), Clock::system(), Metrics::new());
     std::fs::create_dir(&path).expect("made");
     let parts = (clock, metrics.clone());
-    let poller = Poller::new(disk(path.clone()), path, &config.plugins, parts, sender);
+    let poller = Poller::new(disk(path.clone()), path, &config, parts, sender);
     World {
         dir,
         poller,
@@ -41,7 +55,17 @@ fn with<D: Disk>(disk: impl FnOnce(PathBuf) -> D) -> World<D> {
 
 fn word(event: Event) -> String {
     match event {
-        Event::File { key, bytes, .. } => format!("{key}={}", String::from_utf8_lossy(&bytes)),
+        Event::File { key, content, .. } => {
+            let signature = match &content.signature {
+                Signature::Missing => String::new(),
+                Signature::Text(text) => format!("+{text}"),
+                Signature::Unusable(why) => format!("!{why}"),
+            };
+            format!(
+                "{key}={}{signature}",
+                String::from_utf8_lossy(&content.bytes)
+            )
+        }
         Event::Unusable { key, .. } => format!("!{key}"),
         Event::Gone { key } => format!("-{key}"),
         Event::Started { .. } => "started".into(),
@@ -437,4 +461,69 @@ fn another_directory_in_its_place_is_read_and_none_changes_nothing() {
     assert!(world.poll().is_empty() && world.error().is_none());
     let all = std::os::unix::fs::PermissionsExt::from_mode(0o755);
     std::fs::set_permissions(&path, all).expect("set");
+}
+
+#[test]
+fn a_signature_that_comes_changes_or_goes_is_a_change_of_its_file() {
+    let mut world = signed();
+    world.write("b.wasm", b"1");
+    world.write("a.wasm", b"1");
+    assert_eq!(world.poll(), ["a=1", "b=1"]);
+    world.write("a.wasm.minisig", b"s");
+    assert_eq!(world.poll(), ["a=1+s"], "of this file alone");
+    assert!(world.poll().is_empty(), "unchanged");
+    world.write("a.wasm.minisig", b"t");
+    assert_eq!(world.poll(), ["a=1+t"]);
+    world.write("a.wasm.minisig", &vec![b's'; MAX_SIGNATURE as usize + 1]);
+    assert_eq!(world.poll(), ["a=1!it is longer than any is"]);
+    world.write("a.wasm.minisig", b"\xff");
+    assert_eq!(world.poll(), ["a=1!it is not UTF-8"]);
+    let signature = world.path("a.wasm.minisig");
+    std::fs::remove_file(&signature).expect("removed");
+    assert_eq!(world.poll(), ["a=1"]);
+    world.write("other", b"s");
+    std::os::unix::fs::symlink("other", &signature).expect("linked");
+    assert_eq!(world.poll(), ["a=1!it is not a regular file"]);
+    std::fs::remove_file(&signature).expect("removed");
+    let mode = rustix::fs::Mode::RUSR | rustix::fs::Mode::WUSR;
+    rustix::fs::mkfifoat(rustix::fs::CWD, &signature, mode).expect("made");
+    assert_eq!(
+        world.poll(),
+        ["a=1!it is not a regular file"],
+        "and no wait"
+    );
+    // A signature alone is nothing.
+    world.write("c.wasm.minisig", b"s");
+    assert!(world.poll().is_empty());
+    // Where none is asked for, none is looked at.
+    let mut world = self::world();
+    world.write("a.wasm", b"1");
+    world.write("a.wasm.minisig", b"s");
+    assert_eq!(world.poll(), ["a=1"]);
+    world.write("a.wasm.minisig", b"t");
+    assert!(world.poll().is_empty());
+}
+
+#[test]
+fn a_signature_that_is_still_being_written_is_waited_for() {
+    let mut world = signed();
+    world.poller.coarse = Duration::ZERO;
+    world.write("a.wasm", b"1");
+    let path = world.path("a.wasm.minisig");
+    let writing = std::thread::spawn(move || {
+        use std::io::Write;
+        let mut file = std::fs::File::create(path).expect("made");
+        for _ in 0..60 {
+            file.write_all(b"s").expect("written");
+            std::thread::sleep(Duration::from_millis(2));
+        }
+    });
+    let mut seen = Vec::new();
+    while !writing.is_finished() {
+        seen.extend(world.poll());
+    }
+    writing.join().expect("written");
+    seen.extend(world.poll());
+    let whole = format!("a=1+{}", "s".repeat(60));
+    assert_eq!(seen.last(), Some(&whole), "{seen:?}");
 }

@@ -47,6 +47,11 @@ pub(in crate::plugins) enum Input<G> {
     },
     /// The last good copy was loaded, for want of anything that serves.
     Restored(Version<G>),
+    /// There is a good copy, and it does not serve.
+    NotRestored {
+        code: &'static str,
+        message: String,
+    },
     /// The copy of the version before was loaded, or could not be.
     Returned(Option<Version<G>>),
     /// A call of generation `number` ended.

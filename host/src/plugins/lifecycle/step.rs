@@ -33,6 +33,11 @@ impl<G: Clone> Slot<G> {
             }
             Input::Probed { digest, against } => self.probed(&digest, against, context, out),
             Input::Restored(version) => self.restored(version, context, out),
+            Input::NotRestored { code, message } => {
+                if self.current.is_none() && self.error.is_none() {
+                    self.fail(code, message, None, context, out);
+                }
+            }
             Input::Returned(version) => self.returned(version, context, out),
             Input::Reported { number, outcome } => self.reported(number, outcome, context, out),
             Input::Compared {

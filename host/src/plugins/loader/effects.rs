@@ -13,13 +13,14 @@ use crate::plugins::load::{Generation, LoadError, digest, load};
 use crate::plugins::outcome::ExtractError;
 use crate::plugins::registry::Loaded;
 use crate::plugins::site::Site;
+use crate::plugins::trust::{Content, Signature};
 
 /// Sites that a version is tried on at once.
 const PROBES: usize = 4;
 
 /// What was seen, and the room that it takes.
-pub(super) struct Content {
-    pub(super) bytes: Arc<[u8]>,
+pub(super) struct Seen {
+    pub(super) content: Content,
     pub(super) _room: Option<OwnedSemaphorePermit>,
 }
 
@@ -30,7 +31,7 @@ impl Loader {
         &self,
         key: &str,
         effects: Vec<Effect<Loaded>>,
-        mut file: Option<Content>,
+        mut file: Option<Seen>,
     ) {
         let mut todo = VecDeque::from(effects);
         while let Some(effect) = todo.pop_front() {
@@ -47,7 +48,7 @@ impl Loader {
         &self,
         key: &str,
         effect: Effect<Loaded>,
-        file: &mut Option<Content>,
+        file: &mut Option<Seen>,
     ) -> Option<Input<Loaded>> {
         let inner = &self.0;
         let (copies, name) = (inner.copies.clone(), key.to_owned());
@@ -55,23 +56,28 @@ impl Loader {
             Effect::Load { digest } => {
                 // Gone when it is loaded: nothing else needs it.
                 let file = file.take()?;
-                Some(self.load_seen(key, digest, &file.bytes).await)
+                Some(self.load_seen(key, digest, &file.content).await)
             }
             Effect::Probe(version) => Some(self.probe(key, version).await),
             Effect::Restore { except } => {
-                let copy: Arc<[u8]> = blocking(move || copies.good(&name)).await??.into();
-                let wanted = except.is_none_or(|digest_of_new| digest_of_new != digest(&copy));
-                let version = if wanted {
-                    self.load_copy(key, copy).await
-                } else {
-                    None
-                };
-                version.map(Input::Restored)
+                let copy = blocking(move || copies.good(&name)).await??;
+                let wanted =
+                    except.is_none_or(|digest_of_new| digest_of_new != digest(&copy.bytes));
+                if !wanted {
+                    return None;
+                }
+                Some(match self.load_copy(key, copy).await {
+                    Ok(version) => Input::Restored(version),
+                    Err(error) => Input::NotRestored {
+                        code: error.code(),
+                        message: format!("the copy of its last good version: {error}"),
+                    },
+                })
             }
             Effect::LoadPrevious => {
                 let copy = blocking(move || copies.previous(&name)).await.flatten();
                 let version = match copy {
-                    Some(copy) => self.load_copy(key, copy.into()).await,
+                    Some(copy) => self.load_copy(key, copy).await.ok(),
                     None => None,
                 };
                 Some(Input::Returned(version))
@@ -119,11 +125,23 @@ impl Loader {
         }
     }
 
-    async fn load_seen(&self, key: &str, digest: String, bytes: &Arc<[u8]>) -> Input<Loaded> {
+    async fn load_seen(&self, key: &str, digest: String, content: &Content) -> Input<Loaded> {
         let (copies, name) = (self.0.copies.clone(), key.to_owned());
         let copy = blocking(move || copies.good(&name)).await.flatten();
-        let proven = copy.is_some_and(|copy| copy[..] == bytes[..]);
-        match self.load(key, bytes.clone(), !proven).await {
+        let copy = copy.filter(|copy| copy.bytes == content.bytes);
+        let proven = copy.is_some();
+        let mut loaded = self.load(key, content.clone(), !proven).await;
+        if let (Err(LoadError::Trust(_)), Some(copy)) = (&loaded, copy)
+            && let Ok(version) = self.load(key, copy, false).await
+        {
+            // The file lost its signature, and these very bytes have theirs here.
+            loaded = Ok(version);
+        } else if proven && loaded.is_ok() && content.signature != Signature::Missing {
+            // They proved themselves before they were signed, or were signed anew.
+            let (copies, name, content) = (self.0.copies.clone(), key.to_owned(), content.clone());
+            self.copy(key, move || copies.sign(&name, &content)).await;
+        }
+        match loaded {
             Ok(version) => Input::Loaded { version, proven },
             Err(error) => Input::Refused {
                 digest,
@@ -133,28 +151,26 @@ impl Loader {
         }
     }
 
-    async fn load_copy(&self, key: &str, copy: Arc<[u8]>) -> Option<Version<Loaded>> {
+    async fn load_copy(&self, key: &str, copy: Content) -> Result<Version<Loaded>, LoadError> {
         let loaded = self.load(key, copy, false).await;
-        loaded
-            .inspect_err(|error| {
-                // As a text, whose line feeds are escaped.
-                let error = error.to_string();
-                tracing::warn!(plugin = key, error, "a copy cannot be used");
-            })
-            .ok()
+        loaded.inspect_err(|error| {
+            // As a text, whose line feeds are escaped.
+            let error = error.to_string();
+            tracing::warn!(plugin = key, error, "a copy cannot be used");
+        })
     }
 
     /// `keep`: its content may become the good copy.
     async fn load(
         &self,
         key: &str,
-        bytes: Arc<[u8]>,
+        content: Content,
         keep: bool,
     ) -> Result<Version<Loaded>, LoadError> {
-        let generation = load(&self.0.host, key, bytes.clone()).await?;
+        let generation = load(&self.0.host, key, content.clone()).await?;
         let copies = self.0.copies.clone();
         let staged = match keep {
-            true => blocking(move || copies.stage(bytes)).await,
+            true => blocking(move || copies.stage(content)).await,
             false => None,
         };
         let info = &generation.info;

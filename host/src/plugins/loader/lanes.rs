@@ -64,13 +64,13 @@ impl Lanes {
     /// Waits for nothing: `Err` is what [`Lanes::wait`] waits for.
     pub(super) fn room(&self, event: &Event) -> Result<Option<OwnedSemaphorePermit>, u32> {
         let promised = self.promised().remove(event.key());
-        let Event::File { bytes, .. } = event else {
+        let Event::File { content, .. } = event else {
             return Ok(None);
         };
         if promised.is_some() {
             return Ok(promised);
         }
-        let kib = u32::try_from(bytes.len().div_ceil(1024)).unwrap_or(u32::MAX);
+        let kib = u32::try_from(content.bytes.len().div_ceil(1024)).unwrap_or(u32::MAX);
         let kib = kib.min(self.rooms);
         let room = self.room.clone().try_acquire_many_owned(kib);
         room.map(Some).map_err(|_| kib)
@@ -152,7 +152,7 @@ mod tests {
     fn file(bytes: &Arc<[u8]>, forced: bool) -> Event {
         Event::File {
             key: "a".into(),
-            bytes: bytes.clone(),
+            content: bytes.clone().into(),
             forced,
         }
     }

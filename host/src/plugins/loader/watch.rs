@@ -3,7 +3,7 @@
 use tokio::sync::{OwnedSemaphorePermit, mpsc};
 use tokio_util::sync::CancellationToken;
 
-use super::effects::Content;
+use super::effects::Seen;
 use super::lanes::{Lanes, Next};
 use super::{Loader, PATIENCE, blocking, digest};
 use crate::config;
@@ -122,11 +122,18 @@ impl Loader {
 
     async fn handle(&self, event: Event, room: Option<OwnedSemaphorePermit>) {
         match event {
-            Event::File { key, bytes, forced } => {
+            Event::File {
+                key,
+                content,
+                forced,
+            } => {
                 self.open(&key).await;
-                let digest = digest(&bytes);
+                let digest = digest(&content.bytes);
                 let effects = self.step(&key, Input::Seen { digest, forced });
-                let file = Content { bytes, _room: room };
+                let file = Seen {
+                    content,
+                    _room: room,
+                };
                 self.drive(&key, effects, Some(file)).await;
             }
             Event::Unusable { key, why } => {
