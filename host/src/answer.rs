@@ -105,7 +105,7 @@ impl From<FetchError> for Failure {
         let status = match &error {
             FetchError::Denied(_) => StatusCode::FORBIDDEN,
             FetchError::Timeout(_) => StatusCode::GATEWAY_TIMEOUT,
-            FetchError::Busy => StatusCode::SERVICE_UNAVAILABLE,
+            FetchError::Busy | FetchError::Down(_) => StatusCode::SERVICE_UNAVAILABLE,
             _ => StatusCode::BAD_GATEWAY,
         };
         let message = match &error {
@@ -113,8 +113,13 @@ impl From<FetchError> for Failure {
             FetchError::Denied(_) => "the guard refuses this address".to_owned(),
             other => other.to_string(),
         };
+        let retry_after = match &error {
+            FetchError::Busy => Some(1),
+            FetchError::Down(left) => Some(left.as_secs() + 1),
+            _ => None,
+        };
         Self {
-            retry_after: matches!(error, FetchError::Busy).then_some(1),
+            retry_after,
             ..Self::new(status, error.code(), message)
         }
     }

@@ -114,12 +114,17 @@ pub(super) fn conflicts(config: &Config) -> Vec<Conflict> {
 }
 
 /// Pairs of which the first must not be longer than the second.
-fn durations(config: &Config) -> [(&'static [&'static str; 2], Duration, Duration); 3] {
+fn durations(config: &Config) -> [(&'static [&'static str; 2], Duration, Duration); 4] {
     [
         (
             &["links.bucket", "links.lifetime"],
             config.links.bucket,
             config.links.lifetime,
+        ),
+        (
+            &["net.breaker.wait", "net.breaker.wait_max"],
+            config.net.breaker.wait,
+            config.net.breaker.wait_max,
         ),
         (
             &["plugins.breaker.wait", "plugins.breaker.wait_max"],

@@ -38,7 +38,7 @@ pub use key::{BadKey, Key};
 pub use limits::{LimitOverride, PluginLimits};
 pub use model::{
     Auth, Breaker, Compile, Config, Diagnostics, Extraction, Grants, Health, Links, Log, LogFormat,
-    Metrics, Net, Plugins, Redis, Relay, Schedule, Server, Trust, Viewers, Webhook,
+    Metrics, Net, OriginBreaker, Plugins, Redis, Relay, Schedule, Server, Trust, Viewers, Webhook,
 };
 pub use origin::{Origin, Origins};
 pub use pattern::{BadPattern, HostPattern, Scheme};

@@ -160,6 +160,18 @@ pub struct Net {
     pub max_headers: ByteSize,
     #[serde(deserialize_with = "value::user_agent")]
     pub user_agent: String,
+    pub breaker: OriginBreaker,
+}
+
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct OriginBreaker {
+    #[serde(deserialize_with = "value::count")]
+    pub failures: usize,
+    #[serde(deserialize_with = "value::duration")]
+    pub wait: Duration,
+    #[serde(deserialize_with = "value::duration")]
+    pub wait_max: Duration,
 }
 
 #[derive(Debug, Clone, Deserialize)]

@@ -9,11 +9,12 @@ use http::{HeaderMap, HeaderValue, Method};
 use tokio::time::Instant;
 use url::{Host, Url};
 
+use super::breaker::{Breakers, ByPolicy};
 use super::error::FetchError;
 use super::guard::{Denied, Policy};
 use super::lookups::Lookups;
 use super::own::is_own;
-use super::places::{Class, Places};
+use super::places::{Class, Place, Places};
 use super::request::{Request, Rules};
 use super::resolver::{GuardedResolver, ResolveError};
 use super::response::Response;
@@ -31,6 +32,7 @@ struct Shared {
     metrics: Metrics,
     places: Places,
     lookups: Lookups,
+    breakers: ByPolicy,
     /// Where we listen ourselves.
     own: OnceLock<Vec<SocketAddr>>,
 }
@@ -40,6 +42,7 @@ struct Shared {
 pub struct Egress {
     shared: Arc<Shared>,
     resolver: GuardedResolver,
+    breakers: Arc<Breakers>,
     wire: Wire,
     tape: Option<Tape>,
 }
@@ -60,6 +63,7 @@ impl Net {
         Self(Arc::new(Shared {
             places: Places::new(&config, metrics.clone()),
             lookups: Lookups::new(&config, metrics.clone()),
+            breakers: ByPolicy::default(),
             own: OnceLock::new(),
             config,
             metrics,
@@ -95,7 +99,7 @@ impl Net {
     /// A way out under `policy`, with a connection pool of its own.
     pub fn egress(&self, policy: Policy) -> Result<Egress, FetchError> {
         let config = &self.0.config;
-        let resolver = self.resolver(policy);
+        let (breakers, resolver) = (self.breakers(&policy), self.resolver(policy));
         // The one place that makes a client: no environment proxies, no
         // redirects, cookies or decompression of its own.
         #[allow(clippy::disallowed_methods)]
@@ -117,6 +121,7 @@ impl Net {
         Ok(Egress {
             shared: self.0.clone(),
             resolver,
+            breakers,
             wire: Wire::Open(client),
             tape: None,
         })
@@ -127,10 +132,16 @@ impl Net {
     pub fn replay(&self, policy: Policy, replay: Replay) -> Egress {
         Egress {
             shared: self.0.clone(),
+            breakers: self.breakers(&policy),
             resolver: self.resolver(policy),
             wire: Wire::Replay(replay),
             tape: None,
         }
+    }
+
+    fn breakers(&self, policy: &Policy) -> Arc<Breakers> {
+        let (config, metrics) = (&self.0.config.breaker, &self.0.metrics);
+        self.0.breakers.of(policy, config, metrics)
     }
 
     fn resolver(&self, policy: Policy) -> GuardedResolver {
@@ -249,7 +260,6 @@ impl Egress {
         let mut hops = 0;
         loop {
             self.policy().judge(&request.url)?;
-            self.judge_own(&request.url).await?;
             rules.permit(&request.url)?;
             let response = self.hop(&request, rules).await?;
             rules.received(&response.url, &response.headers);
@@ -303,18 +313,29 @@ impl Egress {
         }
         // The wait for a free place counts against the same limit.
         let (due, limit) = request.due();
-        let sent = tokio::time::timeout_at(due, async {
-            let place = self.shared.places.take(&request.url, request.class).await?;
-            let response = builder.send().await.map_err(FetchError::from)?;
-            Ok::<_, FetchError>((place, response))
-        });
-        match sent.await {
-            Ok(result) => {
-                let (place, inner) = result?;
-                Ok(Response::open(inner, request.read, place))
-            }
-            Err(_) => Err(FetchError::Timeout(limit)),
+        let late = |_| FetchError::Timeout(limit);
+        let place = tokio::time::timeout_at(due, self.place(request));
+        let place = place.await.map_err(late)??;
+        let now = Instant::now();
+        let pass = self.breakers.enter(&request.url, now)?;
+        let left = due.saturating_duration_since(now);
+        let sent = tokio::time::timeout_at(due, builder.send()).await;
+        let is_late = sent.is_err();
+        let result = sent.map_err(late).and_then(|sent| Ok(sent?));
+        // An origin may hold what it was asked to hold, and what other hops left of
+        // the time may have been too little.
+        let had_time = request.class != Class::Held && left * 2 >= request.first_byte;
+        if had_time || !is_late {
+            pass.ended(&result, Instant::now());
         }
+        Ok(Response::open(result?, request.read, place))
+    }
+
+    /// What must be so before a request goes out.
+    async fn place(&self, request: &Request) -> Result<Place, FetchError> {
+        self.breakers.judge(&request.url, Instant::now())?;
+        self.judge_own(&request.url).await?;
+        self.shared.places.take(&request.url, request.class).await
     }
 
     fn bounded(&self, response: Response) -> Result<Response, FetchError> {

@@ -3,6 +3,7 @@
 
 use std::error::Error;
 use std::io;
+use std::time::Duration;
 
 use super::guard::Denied;
 use super::resolver::ResolveError;
@@ -37,6 +38,9 @@ pub enum FetchError {
     /// All places for such requests are taken, and none became free in time.
     #[error("too many requests to this origin are under way")]
     Busy,
+    /// It failed again and again, and is not asked for so long (`net.breaker`).
+    #[error("the upstream has not answered again and again, and is left alone for a while")]
+    Down(Duration),
     /// The caller's own budget of requests or bytes is used up.
     #[error("the budget of this call is used up")]
     Budget,
@@ -58,6 +62,7 @@ impl FetchError {
             Self::HeadersTooLarge => "upstream_headers",
             Self::BodyTooLarge(_) => "upstream_too_large",
             Self::Busy => "upstream_busy",
+            Self::Down(_) => "upstream_down",
             Self::Budget => "budget",
             Self::Protocol(_) => "upstream_broken",
         }

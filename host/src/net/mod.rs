@@ -11,9 +11,10 @@
 //!
 //! Bounded by `[net]` of the configuration: time per phase and over all hops,
 //! redirects, requests per origin and class, lookups of names, size of URL and
-//! header block. Bodies are bounded by whoever reads them.
+//! header block. An origin that does not answer is left alone for a while. Bodies are bounded by whoever reads them.
 
 mod address;
+mod breaker;
 mod client;
 mod error;
 mod guard;

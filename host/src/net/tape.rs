@@ -98,7 +98,7 @@ impl Failure {
         match error {
             FetchError::Denied(_) => Self::Denied,
             FetchError::Dns => Self::Dns,
-            FetchError::Connect | FetchError::Busy => Self::Connect,
+            FetchError::Connect | FetchError::Busy | FetchError::Down(_) => Self::Connect,
             FetchError::Tls => Self::Tls,
             FetchError::Timeout(_) => Self::Timeout,
             FetchError::TooManyRedirects

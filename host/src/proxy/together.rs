@@ -162,12 +162,19 @@ where
 /// How long a refusal holds for others.
 fn holds(failure: &Failure, refusal: Duration) -> Duration {
     match failure.retry_after {
-        // Nobody was asked: a place may be free in a moment.
-        _ if failure.code == FetchError::Busy.code() => Duration::ZERO,
+        // Nobody was asked: a place may be free in a moment, and who leaves an origin
+        // alone knows best for how long.
+        _ if is_ours(failure) => Duration::ZERO,
         Some(seconds) => Duration::from_secs(seconds).clamp(BRIEFLY, LONGEST),
         None if failure.status.is_client_error() => refusal,
         None => refusal.min(BRIEFLY),
     }
+}
+
+/// What no upstream said.
+fn is_ours(failure: &Failure) -> bool {
+    let ours = [FetchError::Busy, FetchError::Down(Duration::ZERO)];
+    ours.iter().any(|error| error.code() == failure.code)
 }
 
 impl<K: Eq + Hash, T: Clone> Drop for Done<K, T> {
@@ -215,8 +222,10 @@ mod tests {
         assert_eq!(holds(&long, Duration::from_secs(1)), LONGEST);
         assert_eq!(holds(&gone, Duration::from_secs(1)), Duration::from_secs(1));
         let mut ours = busy.clone();
-        ours.code = FetchError::Busy.code();
-        assert_eq!(holds(&ours, Duration::from_secs(1)), Duration::ZERO);
+        for error in [FetchError::Busy, FetchError::Down(LONGEST)] {
+            ours.code = error.code();
+            assert_eq!(holds(&ours, Duration::from_secs(1)), Duration::ZERO);
+        }
         let broken = refusal(502, None);
         assert_eq!(holds(&broken, Duration::from_secs(1)), BRIEFLY);
         assert_eq!(holds(&broken, Duration::ZERO), Duration::ZERO);

@@ -6,6 +6,7 @@
 
 mod admin;
 mod alerts;
+mod away;
 mod breaker;
 mod cases;
 mod clients;

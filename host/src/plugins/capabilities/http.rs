@@ -285,7 +285,7 @@ fn guest_error(error: FetchError) -> wit_http::Error {
     match error {
         FetchError::Denied(denied) => wit_http::Error::Denied(denied.to_string()),
         FetchError::Dns => wit_http::Error::Dns,
-        FetchError::Connect | FetchError::Busy => wit_http::Error::Connect,
+        FetchError::Connect | FetchError::Busy | FetchError::Down(_) => wit_http::Error::Connect,
         error @ FetchError::Tls => wit_http::Error::Tls(error.to_string()),
         FetchError::Budget => wit_http::Error::BudgetExhausted,
         FetchError::Timeout(_) => wit_http::Error::Timeout,
