@@ -151,6 +151,14 @@ pub struct Net {
     #[serde(deserialize_with = "value::count")]
     pub held_per_origin: usize,
     #[serde(deserialize_with = "value::count")]
+    pub max_requests: usize,
+    /// A second.
+    #[serde(deserialize_with = "value::count")]
+    pub rate_per_origin: usize,
+    /// A second; zero for as many as come.
+    #[serde(deserialize_with = "value::size_or_zero")]
+    pub bytes_per_origin: ByteSize,
+    #[serde(deserialize_with = "value::count")]
     pub lookups: usize,
     #[serde(deserialize_with = "value::duration_or_zero")]
     pub dns_ttl: Duration,

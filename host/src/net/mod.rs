@@ -10,7 +10,8 @@
 //! in for the sockets; neither changes what is judged above it.
 //!
 //! Bounded by `[net]` of the configuration: time per phase and over all hops,
-//! redirects, requests per origin and class, lookups of names, size of URL and
+//! redirects, requests under way, per origin and class and in all, requests and
+//! bytes a second per origin, lookups of names, size of URL and
 //! header block. An origin that does not answer is left alone for a while. Bodies are bounded by whoever reads them.
 
 mod address;
@@ -24,6 +25,7 @@ mod own;
 mod patience;
 mod places;
 mod profile;
+mod rate;
 mod redirect;
 mod request;
 mod resolver;

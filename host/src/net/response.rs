@@ -8,6 +8,7 @@ use bytes::{Bytes, BytesMut};
 use http::header::{CONTENT_ENCODING, CONTENT_LENGTH, TRANSFER_ENCODING};
 use http::{HeaderMap, StatusCode};
 use http_body::Body as _;
+use tokio::time::Sleep;
 use url::Url;
 
 use super::error::FetchError;
@@ -36,7 +37,9 @@ enum Body {
         /// otherwise.
         patience: Patience,
         /// Until the body is read or given up.
-        _place: Place,
+        place: Place,
+        /// Where the origin brings more than it may.
+        pause: Option<Pin<Box<Sleep>>>,
     },
     /// `cut`: the recording has only the beginning.
     Replay { left: Option<Bytes>, cut: bool },
@@ -55,7 +58,8 @@ impl Response {
             body: Body::Open {
                 inner,
                 patience: Patience::new(read),
-                _place: place,
+                place,
+                pause: None,
             },
             note: None,
         }
@@ -145,6 +149,11 @@ impl Response {
         Poll::Ready(piece)
     }
 
+    /// Whether nothing came because we read no faster (`net.bytes_per_origin`).
+    pub fn is_held_back(&self) -> bool {
+        matches!(&self.body, Body::Open { pause: Some(_), .. })
+    }
+
     /// The whole body, at most `max` bytes: a longer one is an error, never cut.
     pub async fn collect(self, max: u64) -> Result<Bytes, FetchError> {
         self.collect_counted(max, |_| Ok(())).await
@@ -174,10 +183,13 @@ impl Response {
 
 impl Body {
     fn poll(&mut self, cx: &mut Context<'_>) -> Poll<Result<Option<Bytes>, FetchError>> {
-        let (inner, patience) = match self {
+        let (inner, patience, place, pause) = match self {
             Self::Open {
-                inner, patience, ..
-            } => (inner, patience),
+                inner,
+                patience,
+                place,
+                pause,
+            } => (inner, patience, place, pause),
             Self::Replay { left, cut } => {
                 return Poll::Ready(match left.take().filter(|bytes| !bytes.is_empty()) {
                     None if *cut => Err(FetchError::Protocol("the recording ends here".into())),
@@ -185,6 +197,18 @@ impl Body {
                 });
             }
         };
+        if pause.is_none()
+            && !inner.is_end_stream()
+            && let Some(due) = place.due()
+        {
+            // It is not the origin that lets us wait.
+            patience.rewarded();
+            *pause = Some(Box::pin(tokio::time::sleep_until(due)));
+        }
+        if let Some(timer) = pause {
+            ready!(timer.as_mut().poll(cx));
+            *pause = None;
+        }
         loop {
             match Pin::new(&mut *inner).poll_frame(cx) {
                 Poll::Ready(Some(Ok(frame))) => {
@@ -193,6 +217,7 @@ impl Body {
                     if let Ok(data) = frame.into_data()
                         && !data.is_empty()
                     {
+                        place.came(data.len());
                         return Poll::Ready(Ok(Some(data)));
                     }
                 }

@@ -1,6 +1,6 @@
 //! An upstream's body. One that drips is cut: fewer than `relay.min_rate` bytes a
-//! second over a window of time spent waiting for it. A viewer who reads slowly
-//! does not count against the upstream.
+//! second over a window of time spent waiting for it. A viewer who reads slowly, and
+//! the time that `net.bytes_per_origin` takes, do not count against the upstream.
 
 use std::task::{Context, Poll};
 use std::time::Duration;
@@ -35,7 +35,9 @@ impl Source {
     /// The next piece, never empty; `None` at the end.
     pub(super) fn poll(&mut self, cx: &mut Context<'_>) -> Poll<Result<Option<Bytes>, FetchError>> {
         let Poll::Ready(came) = self.response.poll_chunk(cx) else {
-            self.waiting.get_or_insert_with(Instant::now);
+            if !self.response.is_held_back() {
+                self.waiting.get_or_insert_with(Instant::now);
+            }
             return Poll::Pending;
         };
         let waited = self.waiting.take().map(|since| since.elapsed());

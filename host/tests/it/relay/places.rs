@@ -157,3 +157,27 @@ async fn reloads_that_are_held_keep_nobody_from_anything_else() {
     };
     join(reloads, others).await;
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_an_origin_brings_a_second_is_slowed_and_never_cut() {
+    let house = House::edited(|config: &mut Config| {
+        config.net.bytes_per_origin = bytesize::ByteSize::kib(100);
+        // The time that we let it wait counts against it nowhere.
+        config.net.read_timeout = Duration::from_millis(300);
+        config.relay.min_rate = bytesize::ByteSize::mib(1);
+        config.relay.min_rate_window = Duration::from_secs(1);
+    })
+    .await;
+    let origin = Origin::new(|_| ok(&packets(1100))).await;
+    let segment = |n: usize| sealed(&house, Kind::Segment, &origin.url(&format!("/{n}.ts")));
+    let began = Instant::now();
+    let links = [segment(1), segment(2)];
+    let both = join(ask(&house, &links[0], &[]), ask(&house, &links[1], &[])).await;
+    let both = join(both.0.bytes(), both.1.bytes()).await;
+    let whole = packets(1100);
+    assert!(both.0.unwrap() == whole && both.1.unwrap() == whole);
+    // 404 KiB: one second's worth at once, two seconds' after it, and the last piece
+    // of each, which nobody waits for.
+    assert!(began.elapsed() >= Duration::from_secs(1));
+    assert!(house.metrics.limit_hits("net.bytes_per_origin") >= 1);
+}
