@@ -12,6 +12,7 @@
 //! Bounds: a configuration file is read to 1 MiB, a value's file to 64 KiB, a
 //! site file to 256 KiB, a site directory to 256 files.
 
+mod authorities;
 mod check;
 mod error;
 mod header;
@@ -21,6 +22,7 @@ mod limits;
 mod model;
 mod origin;
 mod pattern;
+mod proxy;
 mod schema;
 mod secret;
 mod site;
@@ -32,6 +34,7 @@ mod value;
 
 use std::path::{Path, PathBuf};
 
+pub use authorities::Authorities;
 pub use error::{ConfigError, Problem};
 pub use header::is_reserved_header;
 pub use key::{BadKey, Key};
@@ -42,6 +45,7 @@ pub use model::{
 };
 pub use origin::{Origin, Origins};
 pub use pattern::{BadPattern, HostPattern, Scheme};
+pub use proxy::Proxy;
 pub use secret::Secret;
 pub use site::{Site, SiteConfig, load_site};
 pub use sites::{SiteError, load_sites};

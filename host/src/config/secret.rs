@@ -4,7 +4,7 @@ use std::fmt;
 
 /// A secret's text. It has no `Display`, its `Debug` says nothing, and it can't
 /// be serialised: whoever needs it says so with [`Secret::reveal`].
-#[derive(Clone, PartialEq, Eq, serde::Deserialize)]
+#[derive(Clone, PartialEq, Eq, Hash, serde::Deserialize)]
 #[serde(transparent)]
 pub struct Secret(String);
 

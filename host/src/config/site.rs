@@ -11,9 +11,11 @@ use serde::{Deserialize, Deserializer};
 use toml::{Table, Value};
 use url::Url;
 
+use super::authorities::Authorities;
 use super::header::is_reserved_header;
 use super::key::Key;
 use super::pattern::HostPattern;
+use super::proxy::Proxy;
 use super::secret::Secret;
 use super::sites::SiteError;
 use super::{schema, text, value};
@@ -56,6 +58,10 @@ pub struct SiteConfig {
     pub allow_hosts: Vec<HostPattern>,
     /// Exceptions to the deny list of addresses, for this site's fetches alone.
     pub allow_addresses: Vec<IpNet>,
+    /// Trusted beside the built-in authorities, by this site's fetches alone.
+    pub authorities: Authorities,
+    /// Where this site's fetches go out, all of them and nobody else's.
+    pub proxy: Option<Proxy>,
     /// Added to every request of this site's plugin. `Debug` hides the values.
     pub headers: HeaderMap,
     /// The site's own document.
@@ -65,7 +71,7 @@ pub struct SiteConfig {
 }
 
 /// Reads a site file's text. Values in files of their own (`{ file = "…" }` in
-/// `[secrets]`) are read as well, from the site file's directory.
+/// `[secrets]`, `ca_file`) are read as well, from the site file's directory.
 pub fn load_site(path: &Path, text: &str) -> Result<Site, SiteError> {
     let stem = path
         .file_stem()
@@ -129,6 +135,8 @@ impl SiteConfig {
             interval: None,
             allow_hosts: Vec::new(),
             allow_addresses: Vec::new(),
+            authorities: Authorities::default(),
+            proxy: None,
             headers: HeaderMap::new(),
             settings: serde_json::Map::new(),
             secrets: BTreeMap::new(),
@@ -171,10 +179,10 @@ struct Raw {
     allow_hosts: Vec<HostPattern>,
     #[serde(default, deserialize_with = "value::networks")]
     allow_addresses: Vec<IpNet>,
-    #[serde(default, rename = "ca_file", deserialize_with = "value::not_available")]
-    _ca_file: (),
-    #[serde(default, rename = "proxy", deserialize_with = "value::not_available")]
-    _proxy: (),
+    #[serde(default, deserialize_with = "value::path_or_none")]
+    ca_file: Option<PathBuf>,
+    #[serde(default, deserialize_with = "value::parsed_or_none")]
+    proxy: Option<Proxy>,
     #[serde(default, deserialize_with = "headers")]
     headers: HeaderMap,
     #[serde(default, deserialize_with = "settings")]
@@ -207,6 +215,13 @@ impl Raw {
                 },
             }
         }
+        let authorities = match &self.ca_file {
+            Some(path) => Authorities::read(&directory.join(path)).unwrap_or_else(|error| {
+                problems.push(format!("ca_file: {}: {error}", path.display()));
+                Authorities::default()
+            }),
+            None => Authorities::default(),
+        };
         if !problems.is_empty() {
             return Err(SiteError::Invalid(problems));
         }
@@ -217,6 +232,8 @@ impl Raw {
             interval: self.interval,
             allow_hosts: self.allow_hosts,
             allow_addresses: self.allow_addresses,
+            authorities,
+            proxy: self.proxy,
             headers: self.headers,
             settings: self.settings,
             secrets,

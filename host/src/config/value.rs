@@ -302,7 +302,7 @@ pub(super) fn no_redis<'de, D: Deserializer<'de>>(d: D) -> Result<Option<Secret>
 }
 
 /// A key of a later version: empty, or an error.
-pub(super) fn not_available<'de, D: Deserializer<'de>>(d: D) -> Result<(), D::Error> {
+fn not_available<'de, D: Deserializer<'de>>(d: D) -> Result<(), D::Error> {
     if String::deserialize(d)?.is_empty() {
         return Ok(());
     }
@@ -323,6 +323,14 @@ pub(super) fn parsed<'de, D: Deserializer<'de>, T: FromStr<Err = String>>(
     d: D,
 ) -> Result<T, D::Error> {
     String::deserialize(d)?.parse().map_err(D::Error::custom)
+}
+
+pub(super) fn parsed_or_none<'de, D, T>(d: D) -> Result<Option<T>, D::Error>
+where
+    D: Deserializer<'de>,
+    T: FromStr<Err = String>,
+{
+    unless_empty(d, parsed)
 }
 
 impl FromStr for Viewers {

@@ -1,7 +1,7 @@
 //! One fetch: judge, connect to what was judged, walk redirects hop by hop.
 
 use std::net::SocketAddr;
-use std::sync::{Arc, OnceLock};
+use std::sync::Arc;
 
 use bytes::Bytes;
 use http::header::ACCEPT_ENCODING;
@@ -10,13 +10,14 @@ use tokio::time::Instant;
 use url::{Host, Url};
 
 use super::breaker::{Breakers, ByPolicy};
+use super::connect::Clients;
 use super::error::FetchError;
 use super::guard::{Denied, Policy};
 use super::lookups::Lookups;
-use super::own::is_own;
-use super::places::{Class, Place, Places};
+use super::own::Own;
+use super::places::{Class, Places};
 use super::request::{Request, Rules};
-use super::resolver::{GuardedResolver, ResolveError};
+use super::resolver::GuardedResolver;
 use super::response::Response;
 use super::tape::{Replay, Tape};
 use crate::config;
@@ -33,8 +34,7 @@ struct Shared {
     places: Places,
     lookups: Lookups,
     breakers: ByPolicy,
-    /// Where we listen ourselves.
-    own: OnceLock<Vec<SocketAddr>>,
+    own: Own,
 }
 
 /// One policy's way out; clones share its connections.
@@ -50,7 +50,7 @@ pub struct Egress {
 /// What is behind the guard.
 #[derive(Clone, Debug)]
 enum Wire {
-    Open(reqwest::Client),
+    Open(Clients),
     /// No socket: see [`Net::replay`].
     Replay(Replay),
 }
@@ -64,7 +64,7 @@ impl Net {
             places: Places::new(&config, metrics.clone()),
             lookups: Lookups::new(&config, metrics.clone()),
             breakers: ByPolicy::default(),
-            own: OnceLock::new(),
+            own: Own::default(),
             config,
             metrics,
         }))
@@ -74,7 +74,7 @@ impl Net {
     /// playlist that names us would have us ask ourselves without end, and read
     /// what only this machine may. Once, before the first fetch.
     pub fn refuse_own(&self, listeners: Vec<SocketAddr>) {
-        let _ = self.0.own.set(listeners);
+        self.0.own.set(listeners);
     }
 
     /// The policy of `[net]`, with more allowed addresses for one site.
@@ -93,36 +93,30 @@ impl Net {
             ports: config.ports.clone(),
             hosts: config.hosts.clone(),
             max_url: usize::try_from(config.max_url.as_u64()).unwrap_or(usize::MAX),
+            authorities: config::Authorities::default(),
+            proxy: None,
+        }
+    }
+
+    /// The policy of `[net]` with all that a site file says of where it may go, and
+    /// how.
+    pub fn site_policy(&self, site: &config::SiteConfig) -> Policy {
+        Policy {
+            authorities: site.authorities.clone(),
+            proxy: site.proxy.clone(),
+            ..self.policy(&site.allow_addresses)
         }
     }
 
     /// A way out under `policy`, with a connection pool of its own.
     pub fn egress(&self, policy: Policy) -> Result<Egress, FetchError> {
-        let config = &self.0.config;
         let (breakers, resolver) = (self.breakers(&policy), self.resolver(policy));
-        // The one place that makes a client: no environment proxies, no
-        // redirects, cookies or decompression of its own.
-        #[allow(clippy::disallowed_methods)]
-        let client = reqwest::Client::builder()
-            .no_proxy()
-            .redirect(reqwest::redirect::Policy::none())
-            .referer(false)
-            .retry(reqwest::retry::never())
-            .dns_resolver(resolver.clone())
-            .connect_timeout(config.connect_timeout)
-            .pool_max_idle_per_host(config.per_origin)
-            // HTTP/2 would let one slow viewer of an origin stall the others:
-            // they would share a connection and its window.
-            .http1_only()
-            .http1_max_headers(100)
-            .user_agent(config.user_agent.clone())
-            .build()
-            .map_err(FetchError::from)?;
+        let clients = Clients::new(&self.0.config, resolver.clone())?;
         Ok(Egress {
             shared: self.0.clone(),
             resolver,
             breakers,
-            wire: Wire::Open(client),
+            wire: Wire::Open(clients),
             tape: None,
         })
     }
@@ -145,11 +139,13 @@ impl Net {
     }
 
     fn resolver(&self, policy: Policy) -> GuardedResolver {
-        GuardedResolver {
-            policy: Arc::new(policy),
-            lookups: self.0.lookups.clone(),
-            timeout: self.0.config.connect_timeout,
-        }
+        let shared = &*self.0;
+        GuardedResolver::new(
+            policy,
+            shared.lookups.clone(),
+            shared.config.connect_timeout,
+            shared.own.clone(),
+        )
     }
 }
 
@@ -197,37 +193,20 @@ impl Egress {
     /// connected. A name that has no address yet passes; the fetch judges it.
     pub async fn judge(&self, url: &Url) -> Result<(), Denied> {
         self.policy().judge(url)?;
-        self.judge_own(url).await?;
-        if let (Wire::Open(_), Some(Host::Domain(name))) = (&self.wire, url.host())
-            && let Err(ResolveError::Denied(denied)) = self.resolver.addresses(name).await
-        {
-            return Err(denied);
-        }
-        Ok(())
-    }
-
-    async fn judge_own(&self, url: &Url) -> Result<(), Denied> {
-        let port = url.port_or_known_default();
-        let own = self.shared.own.get().map_or(&[][..], Vec::as_slice);
-        let mut own = own.iter().filter(|own| Some(own.port()) == port);
-        // Names are looked up for nothing else here.
-        if own.clone().next().is_none() || self.is_replay() {
+        let Wire::Open(clients) = &self.wire else {
             return Ok(());
-        }
-        let addresses = match url.host() {
-            Some(Host::Ipv4(ip)) => vec![ip.into()],
-            Some(Host::Ipv6(ip)) => vec![ip.into()],
-            Some(Host::Domain(name)) => match self.resolver.addresses(name).await {
-                Ok(addresses) => addresses.iter().map(SocketAddr::ip).collect(),
-                Err(ResolveError::Denied(denied)) => return Err(denied),
-                // The fetch says so.
-                Err(_) => return Ok(()),
-            },
-            None => return Ok(()),
         };
-        match own.any(|own| addresses.iter().any(|ip| is_own(*ip, own.ip()))) {
-            true => Err(Denied::Own),
-            false => Ok(()),
+        let judged = match (clients.to(url).await, url.host()) {
+            (Ok(_), Some(Host::Domain(name))) => {
+                let port = url.port_or_known_default().unwrap_or_default();
+                let found = self.resolver.at(port).addresses(name).await;
+                found.map(drop).map_err(FetchError::from)
+            }
+            (judged, _) => judged.map(drop),
+        };
+        match judged {
+            Err(FetchError::Denied(denied)) => Err(denied),
+            _ => Ok(()),
         }
     }
 
@@ -282,7 +261,7 @@ impl Egress {
         rules.apply(&request.url, &mut headers);
         let note = self.tape.as_ref().map(|tape| tape.note(request, &headers));
         let answered = match &self.wire {
-            Wire::Open(client) => self.ask(client, request, headers).await,
+            Wire::Open(clients) => self.ask(clients, request, headers).await,
             Wire::Replay(replay) => replay.answer(request, &headers),
         };
         let result = answered.and_then(|response| self.bounded(response));
@@ -301,21 +280,28 @@ impl Egress {
 
     async fn ask(
         &self,
-        client: &reqwest::Client,
+        clients: &Clients,
         request: &Request,
         headers: HeaderMap,
     ) -> Result<Response, FetchError> {
+        // The wait for a free place counts against the same limit.
+        let (due, limit) = request.due();
+        let late = |_| FetchError::Timeout(limit);
+        let before = async {
+            self.breakers.judge(&request.url, Instant::now())?;
+            let client = clients.to(&request.url).await?;
+            let places = &self.shared.places;
+            let place = places.take(&request.url, request.class).await?;
+            Ok::<_, FetchError>((client, place))
+        };
+        let before = tokio::time::timeout_at(due, before).await;
+        let (client, place) = before.map_err(late)??;
         let mut builder = client
             .request(request.method.clone(), request.url.clone())
             .headers(headers);
         if !request.body.is_empty() {
             builder = builder.body(request.body.clone());
         }
-        // The wait for a free place counts against the same limit.
-        let (due, limit) = request.due();
-        let late = |_| FetchError::Timeout(limit);
-        let place = tokio::time::timeout_at(due, self.place(request));
-        let place = place.await.map_err(late)??;
         let now = Instant::now();
         let pass = self.breakers.enter(&request.url, now)?;
         let left = due.saturating_duration_since(now);
@@ -329,13 +315,6 @@ impl Egress {
             pass.ended(&result, Instant::now());
         }
         Ok(Response::open(result?, request.read, place))
-    }
-
-    /// What must be so before a request goes out.
-    async fn place(&self, request: &Request) -> Result<Place, FetchError> {
-        self.breakers.judge(&request.url, Instant::now())?;
-        self.judge_own(&request.url).await?;
-        self.shared.places.take(&request.url, request.class).await
     }
 
     fn bounded(&self, response: Response) -> Result<Response, FetchError> {

@@ -69,6 +69,15 @@ impl FetchError {
     }
 }
 
+impl From<ResolveError> for FetchError {
+    fn from(error: ResolveError) -> Self {
+        match error {
+            ResolveError::Denied(denied) => Self::Denied(denied),
+            ResolveError::NoAddress => Self::Dns,
+        }
+    }
+}
+
 /// Classifies by types in the chain, never by text.
 impl From<reqwest::Error> for FetchError {
     fn from(error: reqwest::Error) -> Self {

@@ -12,6 +12,7 @@ use std::net::IpAddr;
 use url::{Host, Url};
 
 use super::address::AddressRules;
+use crate::config::{Authorities, Proxy};
 
 /// The rules of one party that fetches: a site, the schedule, hand-made links.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
@@ -24,6 +25,10 @@ pub struct Policy {
     pub hosts: BTreeMap<String, IpAddr>,
     /// Longest URL in bytes.
     pub max_url: usize,
+    /// Trusted beside the built-in authorities.
+    pub authorities: Authorities,
+    /// Where all requests go out.
+    pub proxy: Option<Proxy>,
 }
 
 /// Why the guard refused.
@@ -196,6 +201,8 @@ pub(crate) mod tests {
             ports: vec![80, 443],
             hosts: BTreeMap::new(),
             max_url: 8192,
+            authorities: Authorities::default(),
+            proxy: None,
         }
     }
 

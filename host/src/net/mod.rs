@@ -17,6 +17,7 @@
 mod address;
 mod breaker;
 mod client;
+mod connect;
 mod error;
 mod guard;
 mod jar;

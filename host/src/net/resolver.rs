@@ -9,9 +9,11 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use reqwest::dns::{Addrs, Name, Resolve, Resolving};
+use url::Url;
 
 use super::guard::{Denied, Policy};
 use super::lookups::Lookups;
+use super::own::Own;
 
 /// Travels through reqwest's error chain to [`super::FetchError`].
 #[derive(Debug, thiserror::Error)]
@@ -28,12 +30,54 @@ pub(super) struct GuardedResolver {
     pub(super) policy: Arc<Policy>,
     pub(super) lookups: Lookups,
     pub(super) timeout: Duration,
+    pub(super) own: Own,
+    /// Where what is asked for is connected to, if that matters.
+    port: Option<u16>,
+    /// The only host that is looked up, if not every one is.
+    alone: Option<Arc<str>>,
 }
 
 impl GuardedResolver {
+    pub(super) fn new(policy: Policy, lookups: Lookups, timeout: Duration, own: Own) -> Self {
+        Self {
+            policy: Arc::new(policy),
+            lookups,
+            timeout,
+            own,
+            port: None,
+            alone: None,
+        }
+    }
+
+    /// For connections to `port`, at which we may listen ourselves.
+    pub(super) fn at(&self, port: u16) -> Self {
+        Self {
+            port: Some(port),
+            ..self.clone()
+        }
+    }
+
+    pub(super) fn under(&self, policy: Policy) -> Self {
+        Self {
+            policy: Arc::new(policy),
+            ..self.clone()
+        }
+    }
+
+    /// For the host of `url` and no other.
+    pub(super) fn alone(&self, url: &Url) -> Self {
+        Self {
+            alone: Some(canonical(url.host_str().unwrap_or_default()).into()),
+            ..self.clone()
+        }
+    }
+
     /// The judged addresses of `name`, ports unset.
     pub(super) async fn addresses(&self, name: &str) -> Result<Vec<SocketAddr>, ResolveError> {
-        let name = name.trim_end_matches('.').to_ascii_lowercase();
+        let name = canonical(name);
+        if self.alone.as_ref().is_some_and(|alone| **alone != *name) {
+            return Err(ResolveError::NoAddress);
+        }
         let answers = match self.policy.hosts.get(&name) {
             Some(ip) => [*ip].into(),
             None => {
@@ -47,9 +91,17 @@ impl GuardedResolver {
             self.policy
                 .judge_address(&name, *answer)
                 .map_err(ResolveError::Denied)?;
+            if self.port.is_some_and(|port| self.own.is(*answer, port)) {
+                return Err(ResolveError::Denied(Denied::Own));
+            }
         }
         Ok(answers.iter().map(|ip| SocketAddr::new(*ip, 0)).collect())
     }
+}
+
+/// One spelling of a name: in small letters, without its final dot.
+fn canonical(name: &str) -> String {
+    name.trim_end_matches('.').to_ascii_lowercase()
 }
 
 impl Resolve for GuardedResolver {
@@ -73,11 +125,8 @@ mod tests {
         policy
             .hosts
             .insert(host.to_owned(), ip.parse().expect("ip"));
-        GuardedResolver {
-            policy: Arc::new(policy),
-            lookups: Lookups::new(&config(""), crate::metrics::Metrics::new()),
-            timeout: Duration::from_secs(1),
-        }
+        let lookups = Lookups::new(&config(""), crate::metrics::Metrics::new());
+        GuardedResolver::new(policy, lookups, Duration::from_secs(1), Own::default())
     }
 
     #[tokio::test]

@@ -47,7 +47,7 @@ pub struct Site {
 impl Site {
     /// Builds what a site file says.
     pub fn new(site: &config::Site, net: &Net, state_dir: &Path) -> Result<Self, FetchError> {
-        let egress = net.egress(net.policy(&site.config.allow_addresses))?;
+        let egress = net.egress(net.site_policy(&site.config))?;
         let state = State::open(state_dir.join(format!("{}.json", site.key)));
         Ok(Self::with(site, egress, state))
     }
@@ -90,9 +90,11 @@ impl Site {
         }
     }
 
-    /// The texts of all its secrets.
+    /// The texts of all its secrets, what its proxy is told among them.
     pub(super) fn secret_texts(&self) -> impl Iterator<Item = &str> {
-        self.secrets.values().map(config::Secret::reveal)
+        let proxy = self.file.config.proxy.iter();
+        let secrets = self.secrets.values().map(config::Secret::reveal);
+        secrets.chain(proxy.flat_map(config::Proxy::secret_texts))
     }
 
     /// Whether the operator named what its plugin may reach.

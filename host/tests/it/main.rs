@@ -43,3 +43,4 @@ mod sites_b;
 mod swaps;
 mod trust;
 mod viewers;
+mod ways;

@@ -46,6 +46,14 @@ pub(super) fn known(
         let placeholder = format!("secret-{}", word(name));
         known.add(secret.reveal(), &placeholder);
     }
+    for text in site
+        .config
+        .proxy
+        .iter()
+        .flat_map(config::Proxy::secret_texts)
+    {
+        known.add(text, "proxy");
+    }
     for (name, value) in &site.config.headers {
         if is_harmless(name.as_str()) || matches!(*name, COOKIE | AUTHORIZATION) {
             continue;

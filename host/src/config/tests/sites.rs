@@ -110,9 +110,17 @@ fn lines_of_a_site_file() {
     check("allow_hosts = [\"http://a.test/path\"]", "not an origin");
     check("allow_hosts = [\"*\"]", "not an origin");
     check("allow_addresses = [\"a.test\"]", "not an address");
-    check("ca_file = \"ca.pem\"", "not available in this version");
-    check("proxy = \"http://p.test\"", "not available in this version");
+    check("ca_file = \"ca.pem\"", "ca_file: ca.pem: No such file");
+    check("ca_file = \"\"", "");
+    check("proxy = \"http://p.test:3128\"", "");
+    check("proxy = \"https://me:hunter2@p.test/\"", "");
     check("proxy = \"\"", "");
+    check("proxy = \"p.test:3128\"", "http:// or https://");
+    check("proxy = \"socks5://p.test\"", "http:// or https://");
+    check("proxy = \"http://p.test/x\"", "behind its host and port");
+    check("proxy = \"http://p.test?x\"", "behind its host and port");
+    check("proxy = \"http://a%3ab:c@p.test\"", "cannot be sent");
+    check("proxy = \"http://a:b%0ac@p.test\"", "cannot be sent");
     check(
         "headers = { Host = \"a.test\" }",
         "the client makes it itself",
