@@ -28,7 +28,7 @@ use crate::config::Config;
 use crate::extraction::{self, Scheduler};
 use crate::health::Checker;
 use crate::metrics::Metrics;
-use crate::net::Net;
+use crate::net::{Names, Net, SystemNames};
 use crate::plugins::{Host, Loader, Registry, Sites};
 use crate::proxy::{Links, Proxy};
 use crate::schedule::{self, Schedule};
@@ -44,12 +44,17 @@ pub(crate) struct Foundation {
 }
 
 pub(crate) fn foundation(config: &Config) -> Result<Foundation> {
-    foundation_with(config, Metrics::new())
+    let names = Arc::new(SystemNames);
+    foundation_with(config, Metrics::new(), names)
 }
 
-fn foundation_with(config: &Config, metrics: Metrics) -> Result<Foundation> {
+fn foundation_with(
+    config: &Config,
+    metrics: Metrics,
+    names: Arc<dyn Names>,
+) -> Result<Foundation> {
     let clock = Clock::system();
-    let net = Net::new(config.net.clone(), metrics.clone());
+    let net = Net::with_names(config.net.clone(), metrics.clone(), names);
     let host = Host::new(config, clock.clone(), metrics.clone())
         .map_err(|e| anyhow::anyhow!("the WebAssembly engine: {e:#}"))?;
     let sites = Sites::new(&config.data_dir, net.clone());
@@ -86,13 +91,14 @@ impl std::fmt::Debug for App {
 
 impl App {
     /// Builds every room from its own part of the configuration. `address` is
-    /// where the main listener was bound.
-    pub fn build(config: Config, address: SocketAddr) -> Result<Self> {
-        Self::build_with(config, address, Metrics::new())
-    }
-
-    /// As [`App::build`], counting where the log counts.
-    pub fn build_with(config: Config, address: SocketAddr, metrics: Metrics) -> Result<Self> {
+    /// where the main listener was bound; `metrics` is what the log counts in, too,
+    /// and `names` answers for the system's resolver.
+    pub fn build(
+        config: Config,
+        address: SocketAddr,
+        metrics: Metrics,
+        names: Arc<dyn Names>,
+    ) -> Result<Self> {
         for dir in [config.plugins_dir(), config.sites_dir()] {
             // A directory that cannot be made now may be mounted later.
             if let Err(error) = std::fs::create_dir_all(&dir) {
@@ -105,7 +111,7 @@ impl App {
             net,
             host,
             sites,
-        } = foundation_with(&config, metrics)?;
+        } = foundation_with(&config, metrics, names)?;
         net.refuse_own(config.metrics.listen.into_iter().chain([address]).collect());
         let links = Links::open(
             &config.links.key_file,
@@ -213,11 +219,6 @@ impl App {
             stop,
             tasks,
         })
-    }
-
-    /// What is counted.
-    pub fn metrics(&self) -> Metrics {
-        self.metrics.clone()
     }
 
     /// Serves until `shutdown`, then drains: answers under way may finish

@@ -3,6 +3,7 @@
 use std::future::Future;
 use std::net::SocketAddr;
 use std::process::ExitCode;
+use std::sync::Arc;
 
 use anyhow::{Context, Result};
 use tokio::net::TcpListener;
@@ -10,6 +11,7 @@ use tokio::net::TcpListener;
 use crate::app::App;
 use crate::config::Config;
 use crate::metrics::Metrics;
+use crate::net::SystemNames;
 
 pub(super) async fn run(config: Config, metrics: Metrics) -> Result<ExitCode> {
     let listener = bind(config.server.listen, "server.listen").await?;
@@ -25,7 +27,7 @@ pub(super) async fn run(config: Config, metrics: Metrics) -> Result<ExitCode> {
         );
     }
     let data_dir = config.data_dir.display().to_string();
-    let app = App::build_with(config, address, metrics)?;
+    let app = App::build(config, address, metrics, Arc::new(SystemNames))?;
     tracing::info!(address = %format!("http://{address}"), data_dir, "serving");
     app.run(listener, metrics_listener, signalled()?).await;
     Ok(ExitCode::SUCCESS)

@@ -13,7 +13,7 @@ use super::breaker::{Breakers, ByPolicy};
 use super::connect::Clients;
 use super::error::FetchError;
 use super::guard::{Denied, Policy};
-use super::lookups::Lookups;
+use super::lookups::{Lookups, Names, SystemNames};
 use super::own::Own;
 use super::places::{Class, Places};
 use super::request::{Request, Rules};
@@ -60,9 +60,14 @@ enum Wire {
 impl Net {
     /// Nothing is opened before the first fetch.
     pub fn new(config: config::Net, metrics: Metrics) -> Self {
+        Self::with_names(config, metrics, Arc::new(SystemNames))
+    }
+
+    /// As [`Net::new`]; `names` answers in place of the system's resolver.
+    pub fn with_names(config: config::Net, metrics: Metrics, names: Arc<dyn Names>) -> Self {
         Self(Arc::new(Shared {
             places: Places::new(&config, metrics.clone()),
-            lookups: Lookups::new(&config, metrics.clone()),
+            lookups: Lookups::new(names, &config, metrics.clone()),
             breakers: ByPolicy::default(),
             own: Own::default(),
             config,

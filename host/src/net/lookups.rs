@@ -18,15 +18,15 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
 use crate::config;
 use crate::metrics::Metrics;
 
-/// Who answers.
-pub(super) trait Lookup: Debug + Send + Sync {
+/// Who knows the addresses of names.
+pub trait Names: Debug + Send + Sync {
     /// All addresses of an absolute name; blocks.
     fn addresses(&self, absolute: &str) -> io::Result<Vec<IpAddr>>;
 }
 
 /// As the machine is set up.
-#[derive(Debug)]
-struct System;
+#[derive(Clone, Copy, Debug)]
+pub struct SystemNames;
 
 /// `None`: no address.
 type Answer = Option<Arc<[IpAddr]>>;
@@ -37,7 +37,7 @@ pub(super) struct Lookups(Arc<Inner>);
 
 #[derive(Debug)]
 struct Inner {
-    lookup: Arc<dyn Lookup>,
+    names: Arc<dyn Names>,
     places: Arc<Semaphore>,
     /// `None` where nothing is to be remembered.
     answers: Option<moka::sync::Cache<String, Arc<[IpAddr]>>>,
@@ -59,11 +59,7 @@ const REMEMBERED: u64 = 1024;
 // === impl Lookups ===
 
 impl Lookups {
-    pub(super) fn new(config: &config::Net, metrics: Metrics) -> Self {
-        Self::of(Arc::new(System), config, metrics)
-    }
-
-    pub(super) fn of(lookup: Arc<dyn Lookup>, config: &config::Net, metrics: Metrics) -> Self {
+    pub(super) fn new(names: Arc<dyn Names>, config: &config::Net, metrics: Metrics) -> Self {
         let remember = || {
             moka::sync::Cache::builder()
                 .max_capacity(REMEMBERED)
@@ -71,7 +67,7 @@ impl Lookups {
                 .build()
         };
         Self(Arc::new(Inner {
-            lookup,
+            names,
             places: Arc::new(Semaphore::new(config.lookups)),
             answers: (!config.dns_ttl.is_zero()).then(remember),
             open: DashMap::new(),
@@ -128,7 +124,7 @@ impl Lookups {
 impl Question {
     fn answer(self) -> Answer {
         let inner = &self.lookups.0;
-        let found = inner.lookup.addresses(&self.name).ok()?;
+        let found = inner.names.addresses(&self.name).ok()?;
         let found: Arc<[IpAddr]> = Some(found).filter(|found| !found.is_empty())?.into();
         if let Some(answers) = &inner.answers {
             answers.insert(self.name.clone(), found.clone());
@@ -143,7 +139,7 @@ impl Drop for Question {
     }
 }
 
-impl Lookup for System {
+impl Names for SystemNames {
     fn addresses(&self, absolute: &str) -> io::Result<Vec<IpAddr>> {
         let found = (absolute, 0).to_socket_addrs()?;
         Ok(found.map(|address| address.ip()).collect())
@@ -179,7 +175,7 @@ pub(super) mod tests {
         go: Mutex<Receiver<()>>,
     }
 
-    impl Lookup for Slow {
+    impl Names for Slow {
         fn addresses(&self, absolute: &str) -> io::Result<Vec<IpAddr>> {
             self.asked.lock().expect("asked").push(absolute.to_owned());
             self.go.lock().expect("go").recv().expect("the test");
@@ -198,7 +194,7 @@ pub(super) mod tests {
             go: Mutex::new(wait),
         });
         let metrics = Metrics::new();
-        let lookups = Lookups::of(slow.clone(), &config(text), metrics.clone());
+        let lookups = Lookups::new(slow.clone(), &config(text), metrics.clone());
         (lookups, slow, go, metrics)
     }
 

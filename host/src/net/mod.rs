@@ -38,6 +38,7 @@ pub use client::{Egress, Net};
 pub use error::FetchError;
 pub use guard::{Denied, Policy};
 pub use jar::Jar;
+pub use lookups::{Names, SystemNames};
 pub use places::Class;
 pub use profile::{HeaderRule, InvalidHeader, Profile, check_header};
 pub use request::{Plain, Request, Rules};

@@ -117,6 +117,7 @@ impl Resolve for GuardedResolver {
 #[cfg(test)]
 mod tests {
     use super::super::guard::tests::policy;
+    use super::super::lookups::SystemNames;
     use super::super::lookups::tests::config;
     use super::*;
 
@@ -125,7 +126,8 @@ mod tests {
         policy
             .hosts
             .insert(host.to_owned(), ip.parse().expect("ip"));
-        let lookups = Lookups::new(&config(""), crate::metrics::Metrics::new());
+        let metrics = crate::metrics::Metrics::new();
+        let lookups = Lookups::new(Arc::new(SystemNames), &config(""), metrics);
         GuardedResolver::new(policy, lookups, Duration::from_secs(1), Own::default())
     }
 

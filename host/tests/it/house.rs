@@ -7,6 +7,7 @@ use std::time::{Duration, Instant};
 use f1_streams::app::App;
 use f1_streams::config::Config;
 use f1_streams::metrics::Metrics;
+use f1_streams::net::{Names, SystemNames};
 use f1_streams_testbed::{Faults, Options, Testbed};
 use reqwest::{Client, Method, StatusCode};
 use serde_json::Value;
@@ -27,6 +28,7 @@ pub(crate) struct House {
     stop: CancellationToken,
     task: Option<JoinHandle<()>>,
     edit: Edit,
+    names: Arc<dyn Names>,
 }
 
 /// What a test changes of the configuration, also after a restart.
@@ -73,16 +75,32 @@ impl House {
     pub(crate) async fn edited(edit: impl Fn(&mut Config) + Send + Sync + 'static) -> Self {
         let testbed = Testbed::start(Options::default()).await.unwrap();
         let dir = tempfile::tempdir().unwrap();
-        Self::open(testbed, dir, "", Arc::new(edit)).await
+        Self::open(testbed, dir, "", Arc::new(edit), system()).await
+    }
+
+    /// As [`House::edited`], with somebody else who knows the addresses of names.
+    pub(crate) async fn named(
+        names: Arc<dyn Names>,
+        edit: impl Fn(&mut Config) + Send + Sync + 'static,
+    ) -> Self {
+        let testbed = Testbed::start(Options::default()).await.unwrap();
+        let dir = tempfile::tempdir().unwrap();
+        Self::open(testbed, dir, "", Arc::new(edit), names).await
     }
 
     /// Without any plugin or site, on a testbed of one's own.
     pub(crate) async fn with_testbed(testbed: Testbed, extra: &str) -> Self {
         let dir = tempfile::tempdir().unwrap();
-        Self::open(testbed, dir, extra, Arc::new(|_: &mut Config| ())).await
+        Self::open(testbed, dir, extra, Arc::new(|_: &mut Config| ()), system()).await
     }
 
-    async fn open(testbed: Testbed, dir: tempfile::TempDir, extra: &str, edit: Edit) -> Self {
+    async fn open(
+        testbed: Testbed,
+        dir: tempfile::TempDir,
+        extra: &str,
+        edit: Edit,
+        names: Arc<dyn Names>,
+    ) -> Self {
         let mut config = Config::from_toml(&Self::toml(&testbed, extra), dir.path())
             .unwrap()
             .config;
@@ -91,8 +109,8 @@ impl House {
         edit(&mut config);
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap();
-        let app = App::build(config, address).unwrap();
-        let metrics = app.metrics();
+        let metrics = Metrics::new();
+        let app = App::build(config, address, metrics.clone(), names.clone()).unwrap();
         let stop = CancellationToken::new();
         let shutdown = stop.clone().cancelled_owned();
         let task = tokio::spawn(app.run(listener, None, shutdown));
@@ -115,6 +133,7 @@ impl House {
             stop,
             task: Some(task),
             edit,
+            names,
         }
     }
 
@@ -162,8 +181,11 @@ impl House {
     }
 
     /// As [`House::restart`], with a configuration that is changed like this.
-    pub(crate) async fn restart_edited(mut self, edit: Edit) -> Self {
-        self.edit = edit;
+    pub(crate) async fn restart_edited(
+        mut self,
+        edit: impl Fn(&mut Config) + Send + Sync + 'static,
+    ) -> Self {
+        self.edit = Arc::new(edit);
         self.restart().await
     }
 
@@ -178,8 +200,8 @@ impl House {
         if had_site {
             Self::write_site(&testbed, dir.path(), "site-a", "/event/live");
         }
-        let edit = self.edit.clone();
-        Self::open(testbed, dir, "", edit).await
+        let (edit, names) = (self.edit.clone(), self.names.clone());
+        Self::open(testbed, dir, "", edit, names).await
     }
 
     /// Where a plugin's file goes.
@@ -353,6 +375,10 @@ impl House {
         let (variant, _) = self.variant().await;
         uri_lines(&self.text(&variant).await)
     }
+}
+
+fn system() -> Arc<dyn Names> {
+    Arc::new(SystemNames)
 }
 
 impl Drop for House {

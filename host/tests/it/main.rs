@@ -28,6 +28,7 @@ mod hostile_urls;
 mod house;
 mod listener;
 mod logins;
+mod names;
 mod origin;
 mod playback;
 mod plugins;

@@ -91,7 +91,14 @@ impl Ask {
 impl Origin {
     /// On an address that every house may fetch from.
     pub(crate) async fn new(answer: impl Fn(&Ask) -> Vec<Step> + Send + Sync + 'static) -> Self {
-        let listener = TcpListener::bind("127.0.0.3:0").await.unwrap();
+        Self::at(("127.0.0.3", 0), answer).await
+    }
+
+    pub(crate) async fn at(
+        place: (&str, u16),
+        answer: impl Fn(&Ask) -> Vec<Step> + Send + Sync + 'static,
+    ) -> Self {
+        let listener = TcpListener::bind(place).await.unwrap();
         let address = listener.local_addr().unwrap();
         let asks = Arc::new(Mutex::new(Vec::new()));
         let (answer, seen) = (Arc::new(answer), asks.clone());
