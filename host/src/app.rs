@@ -112,7 +112,8 @@ impl App {
             host,
             sites,
         } = foundation_with(&config, metrics, names)?;
-        net.refuse_own(config.metrics.listen.into_iter().chain([address]).collect());
+        let listeners = config.metrics.listen.into_iter().chain([address]);
+        net.refuse_own(listeners.collect(), &config.server);
         let links = Links::open(
             &config.links.key_file,
             config.links.lifetime,

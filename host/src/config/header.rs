@@ -5,7 +5,8 @@ use http::HeaderName;
 /// Whether a header frames, routes or forwards a request, or is one that the
 /// client itself decides on: neither an operator nor a plugin sets these.
 pub fn is_reserved_header(name: &HeaderName) -> bool {
-    let name = name.as_str();
+    // What is behind a server may read either as the other (RFC 3875, section 4.1.18).
+    let name = &*name.as_str().replace('_', "-");
     let framing = [
         "accept-encoding",
         "connection",

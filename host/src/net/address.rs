@@ -63,7 +63,10 @@ pub struct AddressRules {
 impl AddressRules {
     /// `Err` carries the word for the range that refuses `ip`.
     pub fn judge(&self, ip: IpAddr) -> Result<(), &'static str> {
-        if self.deny.iter().any(|net| net.contains(&ip)) {
+        // Mapped into IPv6 it is the same address.
+        let plain = ip.to_canonical();
+        let denies = |net: &IpNet| net.contains(&ip) || net.contains(&plain);
+        if self.deny.iter().any(denies) {
             return Err("denied by net.deny_addresses");
         }
         if self.allow.iter().any(|net| net.contains(&ip)) {
@@ -152,5 +155,14 @@ mod tests {
             Err("denied by net.deny_addresses")
         );
         assert!(verdict("8.8.4.4", &rules).is_err());
+        let rules = AddressRules {
+            allow: vec!["::/0".parse().expect("net")],
+            ..rules
+        };
+        assert!(verdict("::ffff:8.8.8.8", &rules).is_ok());
+        assert_eq!(
+            verdict("::ffff:8.8.4.4", &rules),
+            Err("denied by net.deny_addresses")
+        );
     }
 }

@@ -21,7 +21,7 @@ use tokio::time::Instant;
 use url::Url;
 
 use super::error::FetchError;
-use super::guard::Policy;
+use super::guard::{Policy, origin};
 use crate::config;
 use crate::metrics::Metrics;
 
@@ -151,7 +151,7 @@ impl Breakers {
                 all.remove(&oldest);
             }
         }
-        let failing = all.entry(origin).or_insert(Failing {
+        let failing = all.entry(origin.clone()).or_insert(Failing {
             failures: 0,
             asked: now,
             until: now,
@@ -164,10 +164,7 @@ impl Breakers {
             if self.is_open(failing) {
                 self.hold(failing, now);
                 self.metrics.limit("net.breaker.failures");
-                tracing::info!(
-                    origin = %url.origin().ascii_serialization(),
-                    "does not answer and is left alone for a while"
-                );
+                tracing::info!(origin, "does not answer and is left alone for a while");
             }
         }
         self.count.store(all.len(), Relaxed);
@@ -215,10 +212,6 @@ impl Pass<'_> {
             ) => {}
         }
     }
-}
-
-fn origin(url: &Url) -> String {
-    url.origin().ascii_serialization()
 }
 
 #[cfg(test)]
@@ -312,7 +305,9 @@ mod tests {
         }
         assert!(!ask(&flaky, Ok(())));
         // An origin is a scheme, a host and a port.
-        assert!(!ask(&url("https://A.test:443/x?y"), Ok(())));
+        for same in ["https://A.test:443/x?y", "https://a.test./"] {
+            assert!(!ask(&url(same), Ok(())), "{same}");
+        }
         for other in ["http://a.test/", "https://a.test:8443/", "https://b.test/"] {
             assert!(ask(&url(other), Ok(())), "{other}");
         }

@@ -77,9 +77,11 @@ impl Net {
 
     /// Where this service listens, which no exception allows to be fetched: a
     /// playlist that names us would have us ask ourselves without end, and read
-    /// what only this machine may. Once, before the first fetch.
-    pub fn refuse_own(&self, listeners: Vec<SocketAddr>) {
-        self.0.own.set(listeners);
+    /// what only this machine may. So it is with the names that viewers ask for us
+    /// by. Once, before the first fetch.
+    pub fn refuse_own(&self, listeners: Vec<SocketAddr>, server: &config::Server) {
+        let (names, public) = (server.hosts.clone(), server.public_url.clone());
+        self.0.own.set(listeners, names, public);
     }
 
     /// The policy of `[net]`, with more allowed addresses for one site.

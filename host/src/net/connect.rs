@@ -65,7 +65,7 @@ impl Clients {
             Host::Domain(_) => None,
         };
         let is_own = |url: &Url| literal(url).is_some_and(|ip| own.is(ip, port(url)));
-        if is_own(url) {
+        if is_own(url) || own.is_named(url) {
             return Err(Denied::Own.into());
         }
         if let Some(proxy) = &inner.resolver.policy.proxy {

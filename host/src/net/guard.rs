@@ -129,6 +129,14 @@ impl Policy {
     }
 }
 
+/// One text for each origin, however its host is written: by it requests are
+/// counted.
+pub(super) fn origin(url: &Url) -> String {
+    let host = url.host_str().unwrap_or_default().trim_end_matches('.');
+    let port = url.port_or_known_default().unwrap_or_default();
+    format!("{}://{host}:{port}", url.scheme())
+}
+
 /// Judges a URL, or a reference to one, as somebody else wrote it.
 fn judge_raw(raw: &str) -> Result<(), Denied> {
     if raw.bytes().any(|b| b <= b' ' || b == 0x7f || b == b'\\') {

@@ -1,16 +1,30 @@
-//! Which addresses are this machine's, and which of them are ours.
+//! Which addresses are this machine's, and which addresses and names are ours.
 
 use std::net::{IpAddr, SocketAddr, UdpSocket};
 use std::sync::{Arc, OnceLock};
 
-/// Where we listen ourselves, as soon as that is known; cheap to clone.
+use url::Url;
+
+/// Where we are asked ourselves, as soon as that is known; cheap to clone.
 #[derive(Clone, Debug, Default)]
-pub(super) struct Own(Arc<OnceLock<Vec<SocketAddr>>>);
+pub(super) struct Own(Arc<OnceLock<Ours>>);
+
+#[derive(Debug)]
+struct Ours {
+    listeners: Vec<SocketAddr>,
+    /// What viewers type.
+    names: Vec<String>,
+    public: Option<Url>,
+}
 
 impl Own {
     /// Once.
-    pub(super) fn set(&self, listeners: Vec<SocketAddr>) {
-        let _ = self.0.set(listeners);
+    pub(super) fn set(&self, listeners: Vec<SocketAddr>, names: Vec<String>, public: Option<Url>) {
+        let _ = self.0.set(Ours {
+            listeners,
+            names,
+            public,
+        });
     }
 
     /// Whether a listener of ours has this port, at some address.
@@ -24,8 +38,28 @@ impl Own {
             .any(|own| own.port() == port && is_own(ip, own.ip()))
     }
 
+    /// Whether viewers ask for us by this URL, wherever its name leads: through a
+    /// reverse proxy it comes back to us.
+    pub(super) fn is_named(&self, url: &Url) -> bool {
+        let (Some(ours), Some(host)) = (self.0.get(), url.host_str()) else {
+            return false;
+        };
+        let host = host.trim_end_matches('.');
+        let port = url.port_or_known_default().unwrap_or_default();
+        let public = ours.public.as_ref();
+        let is_public = public.and_then(Url::host_str) == Some(host);
+        if !is_public && !ours.names.iter().any(|name| name == host) {
+            return false;
+        }
+        // Others may be below other paths, and at other ports.
+        let below = |public: &Url| {
+            public.port_or_known_default() == Some(port) && url.path().starts_with(public.path())
+        };
+        self.has_port(port) || public.is_some_and(below)
+    }
+
     fn listeners(&self) -> impl Iterator<Item = &SocketAddr> {
-        self.0.get().into_iter().flatten()
+        self.0.get().into_iter().flat_map(|ours| &ours.listeners)
     }
 }
 
@@ -69,9 +103,32 @@ mod tests {
             let [asked, bound] = [ip, listener].map(|ip| ip.parse().expect("an address"));
             let own = Own::default();
             assert!(!own.is(asked, 80), "not known yet");
-            own.set(vec![SocketAddr::new(bound, 80)]);
+            own.set(vec![SocketAddr::new(bound, 80)], vec![], None);
             assert_eq!(own.is(asked, 80), is_ours, "{ip} of {listener}");
             assert!(!own.is(asked, 81), "another port");
+        }
+    }
+
+    #[test]
+    fn a_url_is_ours_where_viewers_ask_for_us_by_it() {
+        let url = |text: &str| text.parse::<Url>().expect("a URL");
+        let own = Own::default();
+        let listener = "127.0.0.1:8080".parse().expect("an address");
+        let names = ["tv.test", "192.0.2.7"].map(str::to_owned).to_vec();
+        own.set(vec![listener], names, Some(url("https://public.test/tv/")));
+        for (text, is_ours) in [
+            ("http://tv.test:8080/", true),
+            ("http://TV.test.:8080/x", true),
+            ("http://192.0.2.7:8080/", true),
+            ("https://public.test/tv/streams/x", true),
+            ("https://tv.test/tv/", true),
+            ("http://public.test:8080/", true),
+            ("https://public.test/other", false),
+            ("https://public.test:8443/tv/", false),
+            ("http://tv.test/", false),
+            ("http://a.tv.test:8080/", false),
+        ] {
+            assert_eq!(own.is_named(&url(text)), is_ours, "{text}");
         }
     }
 }

@@ -14,6 +14,7 @@ use tokio::time::Instant;
 use url::Url;
 
 use super::error::FetchError;
+use super::guard::origin;
 use super::rate::Rate;
 use crate::config;
 use crate::metrics::Metrics;
@@ -117,7 +118,7 @@ impl Places {
     }
 
     fn origin(&self, url: &Url) -> Arc<AtOrigin> {
-        let name = url.origin().ascii_serialization();
+        let name = origin(url);
         if let Some(origin) = self.origins.get(&name) {
             return origin.clone();
         }

@@ -112,6 +112,8 @@ mod tests {
             "Transfer-Encoding",
             "X-Forwarded-For",
             "Proxy-Authorization",
+            "content_length",
+            "X_Forwarded-For",
             "a b",
             "",
         ] {

@@ -13,9 +13,10 @@ use f1_streams::config::Config;
 use f1_streams::net::Names;
 use f1_streams::proxy::Kind;
 use reqwest::StatusCode;
-use tokio::net::TcpListener;
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+use tokio::net::{TcpListener, TcpStream};
 
-use crate::house::House;
+use crate::house::{House, plugin_wasm};
 use crate::origin::{Origin, Step, code, head, ok, packets, sealed};
 
 /// Answers in turn, the last one for ever; a name that it does not know hangs.
@@ -178,6 +179,81 @@ async fn a_name_that_turns_into_the_service_itself_is_refused() {
             }
         }
     }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn names_by_which_viewers_ask_for_us_are_not_fetched() {
+    let names = Script::new();
+    let house = House::named(names.clone(), |config: &mut Config| {
+        config.server.hosts = vec!["tv.test".to_owned()];
+        config.server.public_url = Some("https://public.test/tv/".parse().unwrap());
+    })
+    .await;
+    let own: SocketAddr = house.base.trim_start_matches("http://").parse().unwrap();
+    // It is where they lead: somebody passes on what comes there.
+    let ingress = Origin::at((ALLOWED, own.port()), |_| ok(&packets(2))).await;
+    for name in ["tv.test.", "public.test.", "other.test."] {
+        names.says(name, &[&[ALLOWED]]);
+    }
+    let ask = async |url: String| code(&house, &sealed(&house, Kind::Segment, &url)).await;
+    let other = ask(url("other.test", own, "/a.ts")).await;
+    assert_eq!(other.0, StatusCode::OK, "the positive control");
+    let refused = (StatusCode::FORBIDDEN, "own_address".to_owned());
+    for spelling in ["tv.test", "TV.test", "tv.test.", "public.test"] {
+        assert_eq!(
+            ask(url(spelling, own, "/a.ts")).await,
+            refused,
+            "{spelling}"
+        );
+    }
+    let public = "https://public.test/tv/a.ts".to_owned();
+    assert_eq!(ask(public).await, refused);
+    assert_eq!(ingress.asked(), 1);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_loop_that_nobody_sees_ends_by_itself() {
+    let house = House::edited(|config: &mut Config| {
+        config.net.first_byte_timeout = Duration::from_secs(1);
+        config.net.total_timeout = Duration::from_secs(2);
+    })
+    .await;
+    // A reverse proxy under a name that we do not know, which hides it from us.
+    let listener = TcpListener::bind((ALLOWED, 0)).await.unwrap();
+    let address = listener.local_addr().unwrap();
+    let own: SocketAddr = house.base.trim_start_matches("http://").parse().unwrap();
+    let count = Arc::new(AtomicUsize::new(0));
+    let seen = count.clone();
+    tokio::spawn(async move {
+        while let Ok((mut client, _)) = listener.accept().await {
+            seen.fetch_add(1, SeqCst);
+            tokio::spawn(async move {
+                let mut head = Vec::new();
+                while !head.ends_with(b"\r\n\r\n") {
+                    head.push(client.read_u8().await?);
+                }
+                let head = String::from_utf8_lossy(&head);
+                let head = head.replace(&address.to_string(), &own.to_string());
+                let mut server = TcpStream::connect(own).await?;
+                server.write_all(head.as_bytes()).await?;
+                tokio::io::copy_bidirectional(&mut client, &mut server).await
+            });
+        }
+    });
+    let url = format!("http://{address}/streams/loop.one/master.m3u8");
+    let site =
+        format!("plugin = \"direct\"\n[[settings.streams]]\nid = \"one\"\nurl = \"{url}\"\n");
+    house.write_site_file("loop", &site);
+    house.drop_plugin("direct", &std::fs::read(plugin_wasm("direct")).unwrap());
+    let ended = house
+        .wait("an end", async |house| {
+            let (status, _) = code(house, "/streams/loop.one/master.m3u8").await;
+            (status != StatusCode::NOT_FOUND).then_some(status)
+        })
+        .await;
+    assert!(ended.is_server_error(), "{ended}");
+    let turns = count.load(SeqCst);
+    assert!((1..=64).contains(&turns), "{turns} turns");
 }
 
 #[tokio::test(flavor = "multi_thread")]
