@@ -48,11 +48,7 @@ pub(crate) fn foundation(config: &Config) -> Result<Foundation> {
     foundation_with(config, Metrics::new(), names)
 }
 
-fn foundation_with(
-    config: &Config,
-    metrics: Metrics,
-    names: Arc<dyn Names>,
-) -> Result<Foundation> {
+fn foundation_with(config: &Config, metrics: Metrics, names: Arc<dyn Names>) -> Result<Foundation> {
     let clock = Clock::system();
     let net = Net::with_names(config.net.clone(), metrics.clone(), names);
     let host = Host::new(config, clock.clone(), metrics.clone())

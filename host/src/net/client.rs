@@ -80,7 +80,8 @@ impl Net {
     /// what only this machine may. So it is with the names that viewers ask for us
     /// by. Once, before the first fetch.
     pub fn refuse_own(&self, listeners: Vec<SocketAddr>, server: &config::Server) {
-        let (names, public) = (server.hosts.clone(), server.public_url.clone());
+        let public = server.public_url.iter().chain(&server.public_media_url);
+        let (names, public) = (server.hosts.clone(), public.cloned().collect());
         self.0.own.set(listeners, names, public);
     }
 

@@ -14,12 +14,13 @@ struct Ours {
     listeners: Vec<SocketAddr>,
     /// What viewers type.
     names: Vec<String>,
-    public: Option<Url>,
+    /// Where the page is, and media.
+    public: Vec<Url>,
 }
 
 impl Own {
     /// Once.
-    pub(super) fn set(&self, listeners: Vec<SocketAddr>, names: Vec<String>, public: Option<Url>) {
+    pub(super) fn set(&self, listeners: Vec<SocketAddr>, names: Vec<String>, public: Vec<Url>) {
         let _ = self.0.set(Ours {
             listeners,
             names,
@@ -46,16 +47,16 @@ impl Own {
         };
         let host = host.trim_end_matches('.');
         let port = url.port_or_known_default().unwrap_or_default();
-        let public = ours.public.as_ref();
-        let is_public = public.and_then(Url::host_str) == Some(host);
-        if !is_public && !ours.names.iter().any(|name| name == host) {
+        let is_there = |public: &&Url| public.host_str() == Some(host);
+        let mut public = ours.public.iter().filter(is_there).peekable();
+        if public.peek().is_none() && !ours.names.iter().any(|name| name == host) {
             return false;
         }
         // Others may be below other paths, and at other ports.
         let below = |public: &Url| {
             public.port_or_known_default() == Some(port) && url.path().starts_with(public.path())
         };
-        self.has_port(port) || public.is_some_and(below)
+        self.has_port(port) || public.any(below)
     }
 
     fn listeners(&self) -> impl Iterator<Item = &SocketAddr> {
@@ -103,7 +104,7 @@ mod tests {
             let [asked, bound] = [ip, listener].map(|ip| ip.parse().expect("an address"));
             let own = Own::default();
             assert!(!own.is(asked, 80), "not known yet");
-            own.set(vec![SocketAddr::new(bound, 80)], vec![], None);
+            own.set(vec![SocketAddr::new(bound, 80)], vec![], vec![]);
             assert_eq!(own.is(asked, 80), is_ours, "{ip} of {listener}");
             assert!(!own.is(asked, 81), "another port");
         }
@@ -115,7 +116,8 @@ mod tests {
         let own = Own::default();
         let listener = "127.0.0.1:8080".parse().expect("an address");
         let names = ["tv.test", "192.0.2.7"].map(str::to_owned).to_vec();
-        own.set(vec![listener], names, Some(url("https://public.test/tv/")));
+        let public = ["https://public.test/tv/", "https://media.test/"].map(url);
+        own.set(vec![listener], names, public.to_vec());
         for (text, is_ours) in [
             ("http://tv.test:8080/", true),
             ("http://TV.test.:8080/x", true),
@@ -123,6 +125,8 @@ mod tests {
             ("https://public.test/tv/streams/x", true),
             ("https://tv.test/tv/", true),
             ("http://public.test:8080/", true),
+            ("https://media.test/relay/x.ts", true),
+            ("https://media.test:444/", false),
             ("https://public.test/other", false),
             ("https://public.test:8443/tv/", false),
             ("http://tv.test/", false),

@@ -5,7 +5,6 @@ use http::header::{
     ACCEPT, ACCEPT_LANGUAGE, CONTENT_TYPE, IF_RANGE, LOCATION, ORIGIN, RANGE, REFERER, USER_AGENT,
 };
 use http::{HeaderMap, HeaderName, Method, StatusCode};
-use url::Url;
 
 use super::error::FetchError;
 use super::guard::follow;
