@@ -38,6 +38,7 @@ mod relay;
 mod removed;
 mod rules;
 mod schedule;
+mod secrets;
 mod service;
 mod signer;
 mod sites_b;

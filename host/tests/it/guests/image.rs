@@ -16,6 +16,8 @@ pub(crate) struct Record {
     pub(crate) label: Vec<u8>,
     /// Of one header rule for every host.
     pub(crate) headers: Vec<(String, String)>,
+    /// Its media are fetched with the site's cookies.
+    pub(crate) cookies: bool,
 }
 
 /// Where a text or list lies, and its length.
@@ -28,6 +30,7 @@ impl Record {
             url: url.into(),
             label: id.into(),
             headers: Vec::new(),
+            cookies: false,
         }
     }
 }
@@ -84,8 +87,20 @@ impl Image {
     }
 
     /// `err(other(text))`; a pointer to it.
-    pub(crate) fn other(&mut self, (at, len): Slice) -> u32 {
-        self.words(&[1, 7, at, len])
+    pub(crate) fn other(&mut self, text: Slice) -> u32 {
+        self.error(7, text)
+    }
+
+    /// `err` of one of the cases of `extract-error`, with what it carries.
+    pub(crate) fn error(&mut self, case: u32, (at, len): Slice) -> u32 {
+        self.words(&[1, case, at, len])
+    }
+
+    /// Where what was put in lies, wherever that is.
+    pub(crate) fn find(&self, text: &str) -> u32 {
+        let mut windows = self.bytes.windows(text.len());
+        let at = windows.position(|window| window == text.as_bytes());
+        self.base + u32::try_from(at.unwrap()).unwrap()
     }
 
     /// `ok` with a list that lies there already; a pointer to it.
@@ -106,7 +121,7 @@ impl Image {
             list.extend([0, label.0, label.1]); // kind: hls, label
             list.extend([0; 3]); // language: none
             list.extend([0; 8]); // quality: none
-            list.extend([rules, rule_count, 0]); // request: rules, no cookies
+            list.extend([rules, rule_count, u32::from(record.cookies)]); // request
             list.extend([0; 5]); // (padding) expires-at: none
             list.extend([0, 0]); // protection: none, rank
             list.extend([0; 2]); // attributes: []
