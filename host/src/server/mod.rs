@@ -214,7 +214,8 @@ mod tests {
         let address = listener.local_addr().expect("its address");
         let (stop, metrics) = (CancellationToken::new(), Metrics::new());
         let server = config.config.server;
-        let serving = tokio::spawn({
+        let mut serving = JoinSet::new();
+        serving.spawn({
             let stop = stop.clone();
             async move { serve(listener, app, &server, metrics, stop).await }
         });
@@ -236,6 +237,6 @@ mod tests {
         }
         stop.cancel();
         drop(stream);
-        serving.await.expect("the end");
+        serving.join_all().await;
     }
 }

@@ -146,7 +146,8 @@ async fn a_flood_of_pipelined_requests_is_answered_one_after_the_other() {
         let mut answers = String::new();
         let reading = tokio::io::AsyncReadExt::read_to_string(&mut read, &mut answers);
         let (sent, got) = tokio::join!(sending, reading);
-        (sent.unwrap(), got.unwrap());
+        sent.unwrap();
+        got.unwrap();
         assert_eq!(answers.matches("HTTP/1.1 200").count(), 5000);
         // Who takes no answer is not asked for more.
         let mut deaf = Client::new(stand.address(), Some(4096)).await;
