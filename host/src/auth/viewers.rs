@@ -93,16 +93,19 @@ impl ViewerTokens {
         self.0.iter().map(|(name, token)| (name, token))
     }
 
-    /// Every one is compared.
     pub(super) fn get(&self, sent: &[u8]) -> Option<&Token> {
-        let found = self.0.iter().filter(|(_, token)| token.is(sent));
-        found.map(|(_, token)| token).last()
+        self.entry(sent).map(|(_, token)| token)
     }
 
     /// Whose it is.
     pub(super) fn find(&self, sent: &[u8]) -> Option<Arc<str>> {
+        self.entry(sent).map(|(name, _)| name.clone())
+    }
+
+    /// Every one is compared, wherever the right one stands.
+    fn entry(&self, sent: &[u8]) -> Option<&(Arc<str>, Token)> {
         let found = self.0.iter().filter(|(_, token)| token.is(sent));
-        found.map(|(name, _)| name.clone()).last()
+        found.reduce(|_, later| later)
     }
 }
 

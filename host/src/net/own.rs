@@ -47,16 +47,16 @@ impl Own {
         };
         let host = host.trim_end_matches('.');
         let port = url.port_or_known_default().unwrap_or_default();
-        let is_there = |public: &&Url| public.host_str() == Some(host);
-        let mut public = ours.public.iter().filter(is_there).peekable();
-        if public.peek().is_none() && !ours.names.iter().any(|name| name == host) {
-            return false;
-        }
+        let is_name = ours.names.iter().any(|name| name == host);
+        let has_host = |public: &Url| public.host_str() == Some(host);
         // Others may be below other paths, and at other ports.
         let below = |public: &Url| {
-            public.port_or_known_default() == Some(port) && url.path().starts_with(public.path())
+            (is_name || has_host(public))
+                && public.port_or_known_default() == Some(port)
+                && url.path().starts_with(public.path())
         };
-        self.has_port(port) || public.any(below)
+        let is_ours = is_name || ours.public.iter().any(has_host);
+        is_ours && self.has_port(port) || ours.public.iter().any(below)
     }
 
     fn listeners(&self) -> impl Iterator<Item = &SocketAddr> {

@@ -278,7 +278,10 @@ trusted comment: timestamp:1633700835\tfile:test\tprehashed
 wLMDjy9FLAuxZ3q4NlEvkgtyhrr0gtTu6KC4KBJdITbbOeAi1zBIYo0v4iTgt8jJpIidRJnp94ABQkJAgAooBQ==
 ";
         let misnamed = Distrust::Misnamed("a".into());
-        assert_eq!(judged(&[key.clone()], b"test", text), Err(misnamed));
+        assert_eq!(
+            judged(std::slice::from_ref(&key), b"test", text),
+            Err(misnamed)
+        );
         assert_eq!(judged(&[key], b"tests", text), Err(Distrust::Forged));
     }
 }

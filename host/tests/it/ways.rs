@@ -199,8 +199,10 @@ async fn a_proxy_is_asked_for_nothing_that_the_guard_refuses() {
             (answer.status() == StatusCode::OK).then_some(answer)
         })
         .await;
+    // What is at a denied address is not even listed.
+    let gone = (StatusCode::NOT_FOUND, "stream_gone".to_owned());
+    assert_eq!(code(&house, &entry("named")).await, gone);
     let denied = (StatusCode::FORBIDDEN, "address_denied".to_owned());
-    assert_eq!(code(&house, &entry("named")).await, denied);
     let unknown = code(&house, &entry("unknown")).await;
     assert_eq!(unknown.1, "upstream_dns");
     let segment = uri_lines(&good.text().await.unwrap())[0].clone();
@@ -227,8 +229,9 @@ async fn a_proxy_that_is_ourselves_or_not_there_brings_nothing_and_names_no_pass
         add(&house, key, "direct", &site);
     }
     for (key, expect) in [
-        ("own", "own_address"),
-        ("named", "own_address"),
+        // Refused before they are listed.
+        ("own", "stream_gone"),
+        ("named", "stream_gone"),
         ("gone", "upstream_connect"),
     ] {
         let entry = format!("/streams/{key}.one/master.m3u8");

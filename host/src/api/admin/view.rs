@@ -96,6 +96,9 @@ fn answer(body: &impl Serialize) -> Response {
     ([(CACHE_CONTROL, "no-store")], Json(body)).into_response()
 }
 
+/// What trouble of the directory itself is called.
+const DIRECTORY: &str = "sites";
+
 fn all(app: &App) -> Vec<Plugin> {
     let parts = &app.parts;
     let mut statuses = parts.registry.status();
@@ -105,8 +108,15 @@ fn all(app: &App) -> Vec<Plugin> {
             statuses.push(PluginStatus::missing(&site.plugin));
         }
     }
-    statuses.sort_by(|a, b| a.key.cmp(&b.key));
     let (runs, errors) = (parts.scheduler.runs(), parts.sites.errors());
+    // So must a file that never worked: nobody else says what its plugin would be.
+    for key in errors.keys().filter(|key| key.as_str() != DIRECTORY) {
+        let is_known = parts.sites.get(key).is_some();
+        if !is_known && !statuses.iter().any(|status| status.key == *key) {
+            statuses.push(PluginStatus::missing(key));
+        }
+    }
+    statuses.sort_by(|a, b| a.key.cmp(&b.key));
     let plugin = |status: PluginStatus| {
         let used = parts.sites.of_plugin(&status.key);
         let generation = parts.registry.current(&status.key);
