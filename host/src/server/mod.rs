@@ -23,7 +23,7 @@ use http::{HeaderValue, Request, StatusCode};
 use hyper::body::Incoming;
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
-use hyper_util::rt::TokioIo;
+use hyper_util::rt::{TokioIo, TokioTimer};
 use hyper_util::server::graceful::GracefulShutdown;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::Semaphore;
@@ -104,7 +104,10 @@ pub async fn serve(
         let stream = Patient::new(stream, turn.clone(), door.config.clone(), metrics.clone());
         let door = door.clone();
         let connection = http1::Builder::new()
-            .header_read_timeout(None)
+            .timer(TokioTimer::new())
+            // With one, hyper reads as soon as a connection is idle, so that ours
+            // begins; it never comes first.
+            .header_read_timeout(config.idle_timeout + config.header_timeout)
             .max_headers(MAX_HEADERS)
             .max_buf_size(MAX_HEADER_BYTES)
             .serve_connection(
