@@ -244,3 +244,62 @@ fn what_is_counted_is_a_key() {
         assert!(sources.contains(&counts), "nothing counts {key}");
     }
 }
+
+/// Every `.rs` file below `dir`.
+fn rust_files(dir: &Path, found: &mut Vec<PathBuf>) {
+    for entry in fs::read_dir(dir).unwrap() {
+        let path = entry.unwrap().path();
+        match path.is_dir() {
+            true => rust_files(&path, found),
+            false if path.extension().is_some_and(|ext| ext == "rs") => found.push(path),
+            false => {}
+        }
+    }
+}
+
+#[test]
+fn every_threat_has_its_row_and_every_test_of_it_is_there() {
+    let host = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let text = fs::read_to_string(host.join("../docs/security.md")).unwrap();
+    let mut files = Vec::new();
+    for dir in ["tests/it", "src", "../xtask/src"] {
+        rust_files(&host.join(dir), &mut files);
+    }
+    // Of each, the rooms that its path names and what stands in it.
+    let files: Vec<(Vec<String>, String)> = files
+        .iter()
+        .map(|path| {
+            let stem = path.with_extension("");
+            let rooms = stem.iter().map(|part| part.to_string_lossy().into_owned());
+            (rooms.collect(), fs::read_to_string(path).unwrap())
+        })
+        .collect();
+    let is_there = |name: &str| {
+        let mut parts: Vec<&str> = name.split("::").collect();
+        let last = parts.pop().unwrap();
+        let in_its_room = files.iter().filter(|(rooms, text)| {
+            let has = |room: &&str| {
+                rooms.iter().any(|known| known == room) || text.contains(&format!("mod {room} {{"))
+            };
+            parts.iter().all(has)
+        });
+        let test = format!("fn {last}(");
+        let mut tests = in_its_room.filter(|(_, text)| match last {
+            "*" => text.contains("#[test]") || text.contains("#[tokio::test"),
+            _ => text.contains(&test),
+        });
+        tests.next().is_some()
+    };
+    let mut threats = Vec::new();
+    for row in text.lines().filter(|line| line.starts_with("| S")) {
+        let cells: Vec<&str> = row.split('|').map(str::trim).collect();
+        threats.push(cells[1].to_owned());
+        let named = cells[4].split('`').skip(1).step_by(2);
+        for name in named.filter(|name| name.contains("::")) {
+            assert!(is_there(name), "{}: {name} is no test", cells[1]);
+        }
+    }
+    let all: Vec<String> = (1..=54).map(|n| format!("S{n:02}")).collect();
+    assert_eq!(threats, all);
+    assert!(!is_there("viewers::no_such_test") && !is_there("no_such_room::*"));
+}
