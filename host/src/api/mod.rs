@@ -123,6 +123,7 @@ impl FromRef<App> for Ready {
 pub fn router(parts: Parts, config: &Config, accepted: Accepted) -> Router {
     let poll_seconds = config.plugins.poll.as_secs();
     let (proxy, auth) = (parts.proxy.clone(), parts.auth.clone());
+    let metrics = parts.metrics.clone();
     let app = App {
         parts,
         poll_seconds,
@@ -191,13 +192,16 @@ pub fn router(parts: Parts, config: &Config, accepted: Accepted) -> Router {
             )
             .into_response()
         }))
-        .layer(axum::middleware::map_response(in_one_shape))
+        .layer(axum::middleware::map_response_with_state(
+            metrics,
+            in_one_shape,
+        ))
         .layer(axum::middleware::from_fn_with_state(accepted, protect))
 }
 
 /// Errors that a layer or the router made have no body, or text: they get the
 /// shape that all errors have.
-async fn in_one_shape(response: Response) -> Response {
+async fn in_one_shape(State(metrics): State<Metrics>, response: Response) -> Response {
     let status = response.status();
     // Ours, or the page that says "not found" to people.
     let said = response
@@ -210,9 +214,13 @@ async fn in_one_shape(response: Response) -> Response {
     let (code, message) = match status {
         StatusCode::METHOD_NOT_ALLOWED => ("method_not_allowed", "this route has other methods"),
         StatusCode::PAYLOAD_TOO_LARGE => {
+            metrics.limit("server.max_body");
             ("too_large", "the request is larger than server.max_body")
         }
-        StatusCode::SERVICE_UNAVAILABLE => ("timeout", "no answer within server.handler_timeout"),
+        StatusCode::SERVICE_UNAVAILABLE => {
+            metrics.limit("server.handler_timeout");
+            ("timeout", "no answer within server.handler_timeout")
+        }
         _ => ("bad_request", "this request cannot be understood"),
     };
     let mut failure = Failure::new(status, code, message).into_response();

@@ -17,11 +17,16 @@ async fn a_body_that_does_not_come_ends_with_the_handlers_time() {
     let (host, token) = (stand.host(), &stand.house.token);
     // Of a route that reads it, and of one that does not.
     let attack = join_all((0..40).map(async |n| {
-        let path = ["/api/admin/plugins/reload", "/api/streams/refresh"][n % 2];
+        let path = [
+            "/login",
+            "/api/admin/plugins/reload",
+            "/api/streams/refresh",
+        ][n % 3];
         let mut client = stand.connect().await;
         let head = format!(
             "POST {path} HTTP/1.1\r\nHost: {host}\r\nAuthorization: Bearer {token}\r\n\
-             Content-Type: application/json\r\nContent-Length: 1000\r\n\r\n"
+             Content-Type: application/json\r\nf1-streams-page: 1\r\n\
+             Content-Length: 1000\r\n\r\n"
         );
         client.send(head).await;
         let mut got = Vec::new();
@@ -50,6 +55,9 @@ async fn a_body_that_does_not_come_ends_with_the_handlers_time() {
         assert!(status.len() == 1, "answered once: {answer}");
         assert!([200, 202, 503].contains(&status[0]), "{answer}");
     }
+    // Those that were read, and no other.
+    let cut = stand.house.metrics.limit_hits("server.handler_timeout");
+    assert_eq!(cut, 14);
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -70,6 +78,7 @@ async fn a_body_that_is_too_large_is_not_read() {
         let head = client.head().await;
         assert_eq!(statuses(&head), [expect], "{length}");
     }
+    assert_eq!(stand.house.metrics.limit_hits("server.max_body"), 2);
 }
 
 #[tokio::test(flavor = "multi_thread")]
