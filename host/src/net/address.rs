@@ -77,6 +77,7 @@ impl AddressRules {
         }
         match ip {
             IpAddr::V6(v6) if !is_global_unicast(v6) => Err("not global unicast"),
+            IpAddr::V6(v6) if is_isatap(v6) => Err("ISATAP"),
             _ => Ok(()),
         }
     }
@@ -85,6 +86,13 @@ impl AddressRules {
 /// 2000::/3 (RFC 4291, section 2.4 and the IANA registry).
 fn is_global_unicast(ip: Ipv6Addr) -> bool {
     ip.segments()[0] & 0xe000 == 0x2000
+}
+
+/// An address of IPv4 in an interface's identifier, below any prefix (RFC 5214,
+/// section 6.1): who routes there would reach it.
+fn is_isatap(ip: Ipv6Addr) -> bool {
+    let [_, _, _, _, first, second, ..] = ip.segments();
+    first & !0x0200 == 0 && second == 0x5efe
 }
 
 #[cfg(test)]
@@ -124,6 +132,8 @@ mod tests {
             "fec0::1",
             "ff02::1",
             "4000::1",
+            "2606:4700::5efe:10.0.0.7",
+            "2606:4700::200:5efe:8.8.8.8",
             "fd00:ec2::254",
         ] {
             assert!(verdict(ip, &rules).is_err(), "{ip} must be denied");
@@ -134,6 +144,8 @@ mod tests {
             "172.32.0.1",
             "192.167.255.255",
             "2606:4700::1111",
+            "2606:4700::5eff:10.0.0.7",
+            "2606:4700::100:5efe:10.0.0.7",
         ] {
             assert!(verdict(ip, &rules).is_ok(), "{ip} must be allowed");
         }
