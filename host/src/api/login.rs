@@ -54,7 +54,7 @@ pub(super) async fn login(
     })?;
     let (auth, token) = (&app.parts.auth, login.token.trim().as_bytes());
     let asker = auth.check(token, &parts.extensions)?;
-    let Some(cookie) = auth.cookie(token) else {
+    let Some((cookie, age)) = auth.cookie(token) else {
         let message = "this token is not valid, or no longer";
         return Err(Failure::new(
             StatusCode::UNAUTHORIZED,
@@ -62,7 +62,7 @@ pub(super) async fn login(
             message,
         ));
     };
-    let cookie = set_cookie(&cookie, auth.session().as_secs(), &parts.headers);
+    let cookie = set_cookie(&cookie, age.as_secs(), &parts.headers);
     Ok(([(SET_COOKIE, cookie)], answer(auth, &asker)).into_response())
 }
 

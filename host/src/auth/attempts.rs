@@ -1,12 +1,16 @@
 //! How many wrong tokens one client may try.
+//!
+//! Each counts once: who guesses sends others every time, and an app that was not
+//! told of a token's end sends the same for ever, and must lock nobody out.
 
+use std::collections::BTreeSet;
 use std::net::{IpAddr, Ipv6Addr};
-use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use http::StatusCode;
 
+use super::token::Sent;
 use crate::answer::Failure;
 use crate::metrics::Metrics;
 
@@ -17,8 +21,8 @@ const CLIENTS: u64 = 4096;
 #[derive(Debug)]
 pub(super) struct Attempts {
     max: usize,
-    /// Since the first that was wrong.
-    wrong: moka::sync::Cache<Option<IpAddr>, Arc<AtomicUsize>>,
+    /// Since the first that was wrong: at most `max` of each client.
+    wrong: moka::sync::Cache<Option<IpAddr>, Arc<Mutex<BTreeSet<Sent>>>>,
     metrics: Metrics,
 }
 
@@ -38,7 +42,10 @@ impl Attempts {
     /// otherwise a limit would only tell which those are.
     pub(super) fn may(&self, client: Option<IpAddr>) -> Result<(), Failure> {
         let wrong = self.wrong.get(&client.map(network));
-        if wrong.is_none_or(|wrong| wrong.load(Ordering::Relaxed) < self.max) {
+        let count = |wrong: &Mutex<BTreeSet<Sent>>| {
+            wrong.lock().unwrap_or_else(PoisonError::into_inner).len()
+        };
+        if wrong.is_none_or(|wrong| count(&wrong) < self.max) {
             return Ok(());
         }
         self.metrics.limit("auth.attempts");
@@ -49,10 +56,12 @@ impl Attempts {
         })
     }
 
-    pub(super) fn failed(&self, client: Option<IpAddr>) {
-        let key = client.map(network);
-        let wrong = self.wrong.get_with(key, Arc::default);
-        wrong.fetch_add(1, Ordering::Relaxed);
+    pub(super) fn failed(&self, client: Option<IpAddr>, sent: Sent) {
+        let wrong = self.wrong.get_with(client.map(network), Arc::default);
+        let mut wrong = wrong.lock().unwrap_or_else(PoisonError::into_inner);
+        if wrong.len() < self.max && wrong.insert(sent) {
+            tracing::info!(?client, "a token that is not valid, or no longer");
+        }
     }
 }
 
@@ -72,16 +81,19 @@ mod tests {
     fn a_client_has_so_many_and_a_network_is_one() {
         let attempts = Attempts::new(2, Metrics::new());
         let ip = |text: &str| Some(text.parse().expect("an address"));
-        attempts.failed(ip("2001:db8::1"));
-        assert!(attempts.may(ip("2001:db8::2")).is_ok());
-        attempts.failed(ip("2001:db8::3"));
+        let [one, two] = [&b"one"[..], b"two"].map(Sent::new);
+        for _ in 0..9 {
+            attempts.failed(ip("2001:db8::1"), one);
+            assert!(attempts.may(ip("2001:db8::2")).is_ok(), "the same again");
+        }
+        attempts.failed(ip("2001:db8::3"), two);
         let refused = attempts.may(ip("2001:db8::4")).expect_err("two were wrong");
         assert_eq!(refused.status, StatusCode::TOO_MANY_REQUESTS);
         for other in ["2001:db8:0:1::1", "192.0.2.1"] {
             assert!(attempts.may(ip(other)).is_ok(), "{other}");
         }
-        attempts.failed(ip("192.0.2.1"));
-        attempts.failed(ip("::ffff:192.0.2.1"));
+        attempts.failed(ip("192.0.2.1"), one);
+        attempts.failed(ip("::ffff:192.0.2.1"), two);
         assert!(attempts.may(ip("192.0.2.1")).is_err());
         assert!(attempts.may(ip("192.0.2.2")).is_ok());
         assert_eq!(attempts.metrics.limit_hits("auth.attempts"), 2);

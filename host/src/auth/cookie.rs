@@ -36,16 +36,17 @@ pub(super) fn seal(token: &Token, who: Who, expires: i64) -> String {
     URL_SAFE_NO_PAD.encode(bytes)
 }
 
-/// The values of our cookie in a `Cookie` header (RFC 6265, section 4.2.1).
-pub(super) fn values(header: &str) -> impl Iterator<Item = &str> {
-    header.split(';').filter_map(|pair| {
-        let (name, value) = pair.trim().split_once('=')?;
-        (name == NAME).then_some(value)
+/// The values of our cookie in a `Cookie` header (RFC 6265, section 4.2.1). Others
+/// of the host may hold whatever they like.
+pub(super) fn values(header: &[u8]) -> impl Iterator<Item = &[u8]> {
+    header.split(|byte| *byte == b';').filter_map(|pair| {
+        let value = pair.trim_ascii().strip_prefix(NAME.as_bytes())?;
+        value.strip_prefix(b"=")
     })
 }
 
 impl Opened {
-    pub(super) fn parse(value: &str) -> Option<Self> {
+    pub(super) fn parse(value: &[u8]) -> Option<Self> {
         let bytes = URL_SAFE_NO_PAD.decode(value).ok()?;
         let bytes: [u8; SEALED] = bytes.try_into().ok()?;
         let who = match (bytes[0], bytes[1]) {
@@ -74,7 +75,7 @@ mod tests {
     fn only_its_own_token_opens_a_cookie_and_only_until_it_ends() {
         let (token, other) = (Token::new(b"one"), Token::new(b"two"));
         let sealed = seal(&token, Who::Viewer, 100);
-        let opened = Opened::parse(&sealed).expect("a cookie");
+        let opened = Opened::parse(sealed.as_bytes()).expect("a cookie");
         assert_eq!(opened.who, Who::Viewer);
         assert!(opened.is_of(&token, 99));
         assert!(!opened.is_of(&token, 100), "ended");
@@ -90,7 +91,7 @@ mod tests {
         for bit in 0..sealed.len() * 8 {
             let mut bytes = sealed.clone();
             bytes[bit / 8] ^= 1 << (bit % 8);
-            let opened = Opened::parse(&URL_SAFE_NO_PAD.encode(bytes));
+            let opened = Opened::parse(URL_SAFE_NO_PAD.encode(bytes).as_bytes());
             assert!(
                 !opened.is_some_and(|opened| opened.is_of(&token, 0)),
                 "{bit}"
@@ -98,13 +99,17 @@ mod tests {
         }
         for length in 0..sealed.len() {
             let cut = URL_SAFE_NO_PAD.encode(&sealed[..length]);
-            assert!(Opened::parse(&cut).is_none(), "{length}");
+            assert!(Opened::parse(cut.as_bytes()).is_none(), "{length}");
         }
     }
 
     #[test]
     fn it_is_found_among_others() {
-        let found = |header: &str| values(header).collect::<Vec<_>>().join("|");
+        let found = |header: &str| {
+            let found = values(header.as_bytes()).map(String::from_utf8_lossy);
+            found.collect::<Vec<_>>().join("|")
+        };
+        assert_eq!(found("x=é; f1_streams_login=x"), "x");
         assert_eq!(found("a=b; f1_streams_login=x; c"), "x");
         assert_eq!(found("f1_streams_login=x;f1_streams_login=y"), "x|y");
         assert_eq!(found("xf1_streams_login=x; F1_STREAMS_LOGIN=y"), "");

@@ -11,11 +11,13 @@ use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 use http::header::{CACHE_CONTROL, COOKIE, WWW_AUTHENTICATE};
 use http::uri::PathAndQuery;
-use http::{HeaderValue, Method, StatusCode, Uri};
+use http::{HeaderName, HeaderValue, Method, StatusCode, Uri};
 
 use super::{Asker, Auth, Who};
 use crate::answer::Failure;
 use crate::config::Viewers;
+
+const SEC_FETCH_SITE: HeaderName = HeaderName::from_static("sec-fetch-site");
 
 /// What apps need: entries of playback, and feeds.
 const FOR_APPS: [&str; 5] = [
@@ -44,6 +46,14 @@ impl Auth {
         }
         let asker = match in_path(request.uri()) {
             Some((token, rest)) => {
+                // A page elsewhere would lock its visitors out with made-up tokens.
+                // Browsers say where a request comes from, and apps are none.
+                let site = request.headers().get(SEC_FETCH_SITE);
+                if site.is_some_and(|site| site == "cross-site") {
+                    let message = "apps' addresses are not for other sites' pages";
+                    let status = StatusCode::FORBIDDEN;
+                    return Err(Failure::new(status, "cross_site", message));
+                }
                 let asker = self.check(token.as_bytes(), request.extensions())?;
                 let reads = matches!(*request.method(), Method::GET | Method::HEAD);
                 // The admin's token is for a header: a URL is no place for it.

@@ -23,7 +23,7 @@ use std::time::Duration;
 use arc_swap::ArcSwap;
 use axum::extract::ConnectInfo;
 use http::header::{AUTHORIZATION, COOKIE};
-use http::{Extensions, HeaderMap, HeaderName};
+use http::{Extensions, HeaderMap, HeaderName, HeaderValue};
 use ipnet::IpNet;
 use tokio_util::sync::CancellationToken;
 
@@ -32,7 +32,7 @@ pub use self::gate::gate;
 pub use self::token::TokenError;
 
 use self::attempts::Attempts;
-use self::token::Token;
+use self::token::{Sent, Token};
 use self::viewers::ViewerTokens;
 use crate::answer::Failure;
 use crate::clock::Clock;
@@ -44,6 +44,10 @@ use crate::server::ClientAddress;
 /// What our own page sends with every request. A page of another origin cannot,
 /// unless it is allowed to (Fetch, section 4.8), and none is.
 pub const PAGE_HEADER: HeaderName = HeaderName::from_static("f1-streams-page");
+
+/// A longer login of the admin's ends then: all that is served by the same host,
+/// at whichever port, is sent the cookie.
+const ADMIN_SESSION: Duration = Duration::from_hours(12);
 
 /// How long the viewers' tokens must stay the same before they count.
 const SETTLE: Duration = Duration::from_millis(500);
@@ -106,7 +110,7 @@ impl Auth {
         Ok(Self(Arc::new(Inner {
             viewers: config.viewers,
             admin,
-            tokens: ArcSwap::from_pointee(ViewerTokens::read(&tokens_file)?),
+            tokens: ArcSwap::from_pointee(ViewerTokens::open(&tokens_file)?),
             tokens_file,
             forward_header: config.forward_header.clone(),
             forward_proxies: config.forward_proxies.clone(),
@@ -131,13 +135,8 @@ impl Auth {
         self.0.viewers
     }
 
-    /// How long a login lasts.
-    pub fn session(&self) -> Duration {
-        self.0.session
-    }
-
     /// Reads the viewers' tokens again and again until `stop`, off the runtime. A
-    /// file that cannot be used changes nothing; one that is gone ends all.
+    /// file that cannot be used, or has gone, changes nothing.
     pub async fn follow(self, every: Duration, stop: CancellationToken) {
         let mut troubled = false;
         let mut seen = None;
@@ -177,20 +176,20 @@ impl Auth {
     /// What `token`, that a client sent, makes of it. Over `auth.attempts` nothing
     /// is compared.
     pub(crate) fn check(&self, token: &[u8], extensions: &Extensions) -> Result<Asker, Failure> {
-        let client = client(extensions);
+        let (client, sent) = (client(extensions), Sent::new(token));
         self.0.attempts.may(client)?;
-        let asker = self.known(token);
+        let asker = self.known(sent);
         if asker.who == Who::Nobody {
-            self.0.attempts.failed(client);
+            self.0.attempts.failed(client, sent);
         }
         Ok(asker)
     }
 
     /// All are compared, each in the same time, so that how long it takes says
     /// nothing.
-    fn known(&self, token: &[u8]) -> Asker {
-        let viewer = self.0.tokens.load().find(token);
-        let admin = self.0.admin.as_ref().is_some_and(|admin| admin.is(token));
+    fn known(&self, sent: Sent) -> Asker {
+        let viewer = self.0.tokens.load().find(sent);
+        let admin = self.0.admin.as_ref().is_some_and(|admin| admin.is(sent));
         match (admin, viewer) {
             (true, _) => Asker::new(Who::Admin, None),
             (false, Some(name)) => Asker::new(Who::Viewer, Some(name)),
@@ -198,16 +197,17 @@ impl Auth {
         }
     }
 
-    /// The cookie's value for who logs in with `token`.
-    pub fn cookie(&self, token: &[u8]) -> Option<String> {
-        let expires = self.0.clock.now().as_second() + self.0.session.as_secs().cast_signed();
-        let admin = self.0.admin.as_ref().filter(|admin| admin.is(token));
-        if let Some(admin) = admin {
-            return Some(cookie::seal(admin, Who::Admin, expires));
+    /// The cookie's value for who logs in with `token`, and how long it lasts.
+    pub fn cookie(&self, token: &[u8]) -> Option<(String, Duration)> {
+        let (sent, now) = (Sent::new(token), self.0.clock.now().as_second());
+        let until = |age: Duration| now + age.as_secs().cast_signed();
+        if let Some(admin) = self.0.admin.as_ref().filter(|admin| admin.is(sent)) {
+            let age = self.0.session.min(ADMIN_SESSION);
+            return Some((cookie::seal(admin, Who::Admin, until(age)), age));
         }
-        let tokens = self.0.tokens.load();
-        let viewer = tokens.get(token)?;
-        Some(cookie::seal(viewer, Who::Viewer, expires))
+        let (tokens, age) = (self.0.tokens.load(), self.0.session);
+        let viewer = tokens.get(sent)?;
+        Some((cookie::seal(viewer, Who::Viewer, until(age)), age))
     }
 
     /// Who asks, by everything that the request brings.
@@ -236,7 +236,7 @@ impl Auth {
         let now = self.0.clock.now().as_second();
         let tokens = self.0.tokens.load();
         let values = headers.get_all(COOKIE).iter();
-        let values = values.filter_map(|value| value.to_str().ok());
+        let values = values.map(HeaderValue::as_bytes);
         let mut sealed = values.flat_map(cookie::values).take(cookie::MOST);
         sealed.find_map(|sealed| {
             let opened = cookie::Opened::parse(sealed)?;

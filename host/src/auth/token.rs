@@ -41,11 +41,15 @@ pub enum TokenError {
 /// Fewest characters of the admin's token: 24 bytes in base64url.
 const ADMIN: usize = 32;
 
+/// What a client sent as one, as a digest: of equal length whatever it was, so that
+/// comparing tells nothing.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) struct Sent([u8; 32]);
+
 /// A token that is valid. Its text is not kept.
 #[derive(Clone)]
 pub(super) struct Token {
-    /// Of equal length whatever was sent, so that comparing tells nothing.
-    digest: [u8; 32],
+    digest: Sent,
     /// What its cookies are sealed with.
     key: hmac::Key,
     /// What its cookies say whose they are by.
@@ -60,7 +64,14 @@ impl std::fmt::Debug for Token {
 
 impl PartialEq for Token {
     fn eq(&self, other: &Self) -> bool {
-        self.digest.ct_eq(&other.digest).into()
+        self.is(other.digest)
+    }
+}
+
+impl Sent {
+    pub(super) fn new(text: &[u8]) -> Self {
+        let digest = digest::digest(&digest::SHA256, text);
+        Self(digest.as_ref().try_into().expect("SHA-256 has 32 bytes"))
     }
 }
 
@@ -71,14 +82,14 @@ impl Token {
         let name = hmac::sign(&of, b"f1-streams login cookie's token");
         let id = name.as_ref().first_chunk();
         Self {
-            digest: sha256(text),
+            digest: Sent::new(text),
             key: hmac::Key::new(hmac::HMAC_SHA256, key.as_ref()),
             id: *id.expect("HMAC-SHA-256 has 32 bytes"),
         }
     }
 
-    pub(super) fn is(&self, sent: &[u8]) -> bool {
-        self.digest.ct_eq(&sha256(sent)).into()
+    pub(super) fn is(&self, sent: Sent) -> bool {
+        self.digest.0.ct_eq(&sent.0).into()
     }
 
     pub(super) fn sign(&self, message: &[u8]) -> hmac::Tag {
@@ -88,11 +99,6 @@ impl Token {
     pub(super) fn verify(&self, message: &[u8], tag: &[u8]) -> bool {
         hmac::verify(&self.key, message, tag).is_ok()
     }
-}
-
-fn sha256(bytes: &[u8]) -> [u8; 32] {
-    let digest = digest::digest(&digest::SHA256, bytes);
-    digest.as_ref().try_into().expect("SHA-256 has 32 bytes")
 }
 
 /// 32 random bytes in base64url.
@@ -136,8 +142,8 @@ mod tests {
         let path = dir.path().join("admin.token");
         let first = open_admin(&path).expect("made");
         let text = std::fs::read_to_string(&path).expect("read");
-        assert!(first.is(text.trim().as_bytes()));
-        assert!(!first.is(b"another"));
+        assert!(first.is(Sent::new(text.trim().as_bytes())));
+        assert!(!first.is(Sent::new(b"another")));
         assert!(open_admin(&path).expect("read") == first);
         std::fs::write(&path, "short").expect("written");
         let refused = open_admin(&path).expect_err("too short");

@@ -7,7 +7,7 @@ use std::io::ErrorKind;
 use std::path::Path;
 use std::sync::Arc;
 
-use super::token::{self, Token, TokenError};
+use super::token::{self, Sent, Token, TokenError};
 use crate::files;
 
 const MAX_FILE: u64 = 64 << 10;
@@ -44,14 +44,22 @@ pub(super) fn make(path: &Path) -> Result<(), TokenError> {
 
 impl ViewerTokens {
     /// What the file says; without one there are none. Blocking.
+    pub(super) fn open(path: &Path) -> Result<Self, TokenError> {
+        match Self::read(path) {
+            Err(TokenError::Io { error, .. }) if error.kind() == ErrorKind::NotFound => {
+                Ok(Self::default())
+            }
+            read => read,
+        }
+    }
+
+    /// The same of a file that must be there: a mount that went away takes no
+    /// login with it. Blocking.
     pub(super) fn read(path: &Path) -> Result<Self, TokenError> {
-        let text = match files::read(path, MAX_FILE) {
-            Err(error) if error.kind() == ErrorKind::NotFound => return Ok(Self::default()),
-            read => read.map_err(|error| TokenError::Io {
-                path: path.to_owned(),
-                error,
-            })?,
-        };
+        let text = files::read(path, MAX_FILE).map_err(|error| TokenError::Io {
+            path: path.to_owned(),
+            error,
+        })?;
         let wrong = |line, what| TokenError::Line {
             path: path.to_owned(),
             line,
@@ -93,17 +101,17 @@ impl ViewerTokens {
         self.0.iter().map(|(name, token)| (name, token))
     }
 
-    pub(super) fn get(&self, sent: &[u8]) -> Option<&Token> {
+    pub(super) fn get(&self, sent: Sent) -> Option<&Token> {
         self.entry(sent).map(|(_, token)| token)
     }
 
     /// Whose it is.
-    pub(super) fn find(&self, sent: &[u8]) -> Option<Arc<str>> {
+    pub(super) fn find(&self, sent: Sent) -> Option<Arc<str>> {
         self.entry(sent).map(|(name, _)| name.clone())
     }
 
     /// Every one is compared, wherever the right one stands.
-    fn entry(&self, sent: &[u8]) -> Option<&(Arc<str>, Token)> {
+    fn entry(&self, sent: Sent) -> Option<&(Arc<str>, Token)> {
         let found = self.0.iter().filter(|(_, token)| token.is(sent));
         found.reduce(|_, later| later)
     }
@@ -124,12 +132,16 @@ mod tests {
     fn a_first_start_has_a_token_for_everybody_and_a_second_the_same() {
         let dir = tempfile::tempdir().expect("a directory");
         let path = dir.path().join("viewers.tokens");
-        assert_eq!(ViewerTokens::read(&path).expect("no file").len(), 0);
+        assert_eq!(ViewerTokens::open(&path).expect("no file").len(), 0);
+        assert!(ViewerTokens::read(&path).is_err());
         make(&path).expect("made");
         let made = std::fs::read_to_string(&path).expect("read");
         let token = made.trim_end().rsplit(' ').next().expect("a token");
         let tokens = ViewerTokens::read(&path).expect("read");
-        assert_eq!(tokens.find(token.as_bytes()).as_deref(), Some("everybody"));
+        assert_eq!(
+            tokens.find(Sent::new(token.as_bytes())).as_deref(),
+            Some("everybody")
+        );
         make(&path).expect("kept");
         assert_eq!(std::fs::read_to_string(&path).expect("read"), made);
     }
@@ -139,17 +151,26 @@ mod tests {
         let tokens =
             read("# who\n\n anna  0123456789abcdef \r\ntv 0123456789-ABCDEF_").expect("two");
         assert_eq!(tokens.len(), 2);
-        assert_eq!(tokens.find(b"0123456789abcdef").as_deref(), Some("anna"));
-        assert_eq!(tokens.find(b"0123456789-ABCDEF_").as_deref(), Some("tv"));
+        assert_eq!(
+            tokens.find(Sent::new(b"0123456789abcdef")).as_deref(),
+            Some("anna")
+        );
+        assert_eq!(
+            tokens.find(Sent::new(b"0123456789-ABCDEF_")).as_deref(),
+            Some("tv")
+        );
         for other in [
             "",
             "0123456789abcde",
             "0123456789ABCDEF",
             "0123456789abcdef ",
         ] {
-            assert!(tokens.find(other.as_bytes()).is_none(), "{other}");
+            assert!(
+                tokens.find(Sent::new(other.as_bytes())).is_none(),
+                "{other}"
+            );
         }
-        assert!(read("").expect("none").find(b"").is_none());
+        assert!(read("").expect("none").find(Sent::new(b"")).is_none());
     }
 
     #[test]
