@@ -119,6 +119,8 @@ impl Accepted {
         let text = origin.to_str().ok()?;
         let url = Url::parse(text).ok()?;
         let same = || {
+            // No page is there.
+            (!self.is_apart(headers)).then_some(())?;
             let port = url.port_or_known_default()?;
             let host = headers.get(HOST)?.to_str().ok()?;
             let asked = Url::parse(&format!("{}://{host}", url.scheme())).ok()?;
@@ -127,14 +129,24 @@ impl Accepted {
             (is_web && equal && self.host(host)).then_some(())
         };
         let own = self.0.origins.iter().any(|own| own == text);
-        (own || same().is_some()).then(|| origin.clone())
+        // The page may be under any name of ours; media is under one.
+        let page = || {
+            let is_web = matches!(url.scheme(), "http" | "https");
+            let host = url.host_str().unwrap_or_default();
+            is_web && self.is_apart(headers) && self.host(host) && !self.is_media(host)
+        };
+        (own || same().is_some() || page()).then(|| origin.clone())
     }
 
     /// Whether media alone is served by the name that was asked.
     fn is_apart(&self, headers: &HeaderMap) -> bool {
         let host = headers.get(HOST).and_then(|host| host.to_str().ok());
+        host.is_some_and(|host| self.is_media(host))
+    }
+
+    fn is_media(&self, host: &str) -> bool {
         let media = self.0.media.as_deref();
-        media.is_some_and(|media| host.is_some_and(|host| name(host) == media))
+        media.is_some_and(|media| name(host) == media)
     }
 
     fn check(&self, request: &Request) -> Result<(), Failure> {
@@ -188,7 +200,8 @@ impl Accepted {
                 StatusCode::FORBIDDEN,
                 "viewers_proxied",
                 "auth.viewers = \"loopback\" serves this machine alone, and this request came \
-                 by a proxy; an operator who decides elsewhere who may watch sets it to \"open\"",
+                 by a proxy: an operator sets it to \"forward\" where that proxy logs people in, \
+                 to \"token\", or to \"open\" where others decide who may watch",
             ));
         }
         let peer = request
