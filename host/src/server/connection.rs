@@ -130,6 +130,17 @@ impl Patient {
         })
     }
 
+    /// An answer of one piece is over when hyper has it, and its client may take it for
+    /// long: the wait for the next request begins with the last bytes.
+    fn written(&mut self, written: Poll<io::Result<usize>>) -> Poll<io::Result<usize>> {
+        if matches!(written, Poll::Ready(Ok(1..))) && self.turn.is(IDLE) {
+            let until = Instant::now() + self.config.idle_timeout;
+            self.timer.as_mut().reset(until);
+            self.set_for = Some(self.turn.now());
+        }
+        self.counted(written)
+    }
+
     fn counted<T>(&self, written: Poll<io::Result<T>>) -> Poll<io::Result<T>> {
         if let Poll::Ready(Err(error)) = &written
             && error.kind() == io::ErrorKind::TimedOut
@@ -166,7 +177,7 @@ impl AsyncWrite for Patient {
         buf: &[u8],
     ) -> Poll<io::Result<usize>> {
         let written = self.stream.as_mut().poll_write(cx, buf);
-        self.counted(written)
+        self.written(written)
     }
 
     fn poll_write_vectored(
@@ -175,7 +186,7 @@ impl AsyncWrite for Patient {
         bufs: &[io::IoSlice<'_>],
     ) -> Poll<io::Result<usize>> {
         let written = self.stream.as_mut().poll_write_vectored(cx, bufs);
-        self.counted(written)
+        self.written(written)
     }
 
     fn is_write_vectored(&self) -> bool {
