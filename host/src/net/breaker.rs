@@ -8,20 +8,21 @@
 //! became of the first: a probe that hangs, or that its caller gives up, holds up
 //! nobody. Any answer closes it, whatever its status.
 //!
-//! What one policy, proxy or authority cannot reach another may reach: each has
-//! [`Breakers`] of its own, shared by all ways out that are equal. Bounded by
+//! What one site cannot reach another may reach, and what one site's pages and
+//! playlists make fail must fail for no other: each way out has [`Breakers`] of its
+//! own. Bounded by
 //! [`MAX_ORIGINS`], of which only those are remembered that fail.
 
 use std::collections::HashMap;
 use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use tokio::time::Instant;
 use url::Url;
 
 use super::error::FetchError;
-use super::guard::{Policy, origin};
+use super::guard::origin;
 use crate::config;
 use crate::metrics::Metrics;
 
@@ -29,7 +30,7 @@ use crate::metrics::Metrics;
 /// forgotten.
 const MAX_ORIGINS: usize = 1024;
 
-/// The breakers of one policy.
+/// The breakers of one way out.
 #[derive(Debug)]
 pub(super) struct Breakers {
     config: config::OriginBreaker,
@@ -59,34 +60,10 @@ pub(super) struct Pass<'a> {
     url: &'a Url,
 }
 
-/// Those of every policy that is in use.
-#[derive(Debug, Default)]
-pub(super) struct ByPolicy(Mutex<HashMap<Policy, Weak<Breakers>>>);
-
-// === impl ByPolicy ===
-
-impl ByPolicy {
-    pub(super) fn of(
-        &self,
-        policy: &Policy,
-        config: &config::OriginBreaker,
-        metrics: &Metrics,
-    ) -> Arc<Breakers> {
-        let mut all = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(breakers) = all.get(policy).and_then(Weak::upgrade) {
-            return breakers;
-        }
-        all.retain(|_, breakers| breakers.strong_count() > 0);
-        let breakers = Arc::new(Breakers::new(config.clone(), metrics.clone()));
-        all.insert(policy.clone(), Arc::downgrade(&breakers));
-        breakers
-    }
-}
-
 // === impl Breakers ===
 
 impl Breakers {
-    fn new(config: config::OriginBreaker, metrics: Metrics) -> Self {
+    pub(super) fn new(config: config::OriginBreaker, metrics: Metrics) -> Self {
         Self {
             config,
             metrics,
@@ -196,14 +173,15 @@ impl Pass<'_> {
         match result {
             Ok(_) | Err(FetchError::HeadersTooLarge) => self.breakers.answered(self.url),
             Err(
-                FetchError::Dns
-                | FetchError::Connect
+                FetchError::Connect
                 | FetchError::Tls
                 | FetchError::Timeout(_)
                 | FetchError::Protocol(_),
             ) => self.breakers.failed(self.url, now),
             Err(
-                FetchError::Denied(_)
+                // Whether it is there nobody was asked.
+                FetchError::Dns
+                | FetchError::Denied(_)
                 | FetchError::Down(_)
                 | FetchError::TooManyRedirects
                 | FetchError::BodyTooLarge(_)
@@ -216,7 +194,6 @@ impl Pass<'_> {
 
 #[cfg(test)]
 mod tests {
-    use super::super::guard::tests::policy;
     use super::super::lookups::tests::config;
     use super::*;
 
@@ -278,14 +255,13 @@ mod tests {
         let now = Instant::now();
         let ask = |url: &Url, comes: Result<(), FetchError>| ask(&breakers, url, now, &comes);
         let counted = [
-            FetchError::Dns,
             FetchError::Connect,
             FetchError::Tls,
             FetchError::Timeout("net.first_byte_timeout"),
             FetchError::Protocol(String::new()),
         ];
         for _ in 0..3 {
-            for error in counted.iter().skip(1) {
+            for error in &counted {
                 assert!(ask(&flaky, Err(error.clone())));
             }
             assert!(ask(&flaky, Ok(())), "an answer between");
@@ -294,13 +270,15 @@ mod tests {
         for error in [
             FetchError::Busy,
             FetchError::Budget,
+            // Of a name nobody could say where it is.
+            FetchError::Dns,
             FetchError::Denied(own),
         ] {
             for _ in 0..10 {
                 assert!(ask(&flaky, Err(error.clone())));
             }
         }
-        for error in counted {
+        for error in counted.into_iter().chain([FetchError::Connect]) {
             assert!(ask(&flaky, Err(error)));
         }
         assert!(!ask(&flaky, Ok(())));
@@ -359,21 +337,5 @@ mod tests {
         }
         assert_eq!(breakers.count.load(Relaxed), 0);
         assert!(breakers.failing().is_empty());
-    }
-
-    #[test]
-    fn policies_that_differ_share_no_breaker() {
-        let (all, metrics) = (ByPolicy::default(), Metrics::new());
-        let of = |policy: &Policy| all.of(policy, &config("").breaker, &metrics);
-        let other = Policy {
-            ports: vec![],
-            ..policy()
-        };
-        let (one, same, other) = (of(&policy()), of(&policy()), of(&other));
-        assert!(Arc::ptr_eq(&one, &same));
-        assert!(!Arc::ptr_eq(&one, &other));
-        drop((one, same, other));
-        of(&policy());
-        assert_eq!(all.0.lock().expect("a lock").len(), 1, "the rest has gone");
     }
 }

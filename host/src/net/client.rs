@@ -9,10 +9,10 @@ use http::{HeaderMap, HeaderValue, Method};
 use tokio::time::Instant;
 use url::{Host, Url};
 
-use super::breaker::{Breakers, ByPolicy};
+use super::breaker::Breakers;
 use super::connect::Clients;
 use super::error::FetchError;
-use super::guard::{Denied, Policy};
+use super::guard::{Denied, Policy, origin};
 use super::lookups::{Lookups, Names, SystemNames};
 use super::own::Own;
 use super::places::{Class, Places};
@@ -33,7 +33,6 @@ struct Shared {
     metrics: Metrics,
     places: Places,
     lookups: Lookups,
-    breakers: ByPolicy,
     own: Own,
 }
 
@@ -68,7 +67,6 @@ impl Net {
         Self(Arc::new(Shared {
             places: Places::new(&config, metrics.clone()),
             lookups: Lookups::new(names, &config, metrics.clone()),
-            breakers: ByPolicy::default(),
             own: Own::default(),
             config,
             metrics,
@@ -118,7 +116,7 @@ impl Net {
 
     /// A way out under `policy`, with a connection pool of its own.
     pub fn egress(&self, policy: Policy) -> Result<Egress, FetchError> {
-        let (breakers, resolver) = (self.breakers(&policy), self.resolver(policy));
+        let (breakers, resolver) = (self.breakers(), self.resolver(policy));
         let clients = Clients::new(&self.0.config, resolver.clone())?;
         Ok(Egress {
             shared: self.0.clone(),
@@ -134,16 +132,16 @@ impl Net {
     pub fn replay(&self, policy: Policy, replay: Replay) -> Egress {
         Egress {
             shared: self.0.clone(),
-            breakers: self.breakers(&policy),
+            breakers: self.breakers(),
             resolver: self.resolver(policy),
             wire: Wire::Replay(replay),
             tape: None,
         }
     }
 
-    fn breakers(&self, policy: &Policy) -> Arc<Breakers> {
-        let (config, metrics) = (&self.0.config.breaker, &self.0.metrics);
-        self.0.breakers.of(policy, config, metrics)
+    fn breakers(&self) -> Arc<Breakers> {
+        let (config, metrics) = (self.0.config.breaker.clone(), self.0.metrics.clone());
+        Arc::new(Breakers::new(config, metrics))
     }
 
     fn resolver(&self, policy: Policy) -> GuardedResolver {
@@ -273,6 +271,11 @@ impl Egress {
             Wire::Replay(replay) => replay.answer(request, &headers),
         };
         let result = answered.and_then(|response| self.bounded(response));
+        // Viewers are not told who it was.
+        if let (Err(error), Wire::Open(_)) = (&result, &self.wire) {
+            let origin = origin(&request.url);
+            tracing::info!(origin, code = error.code(), why = %error, "no usable answer");
+        }
         match (result, note) {
             (Ok(response), Some(note)) => {
                 note.answered(response.status, &response.headers);
