@@ -6,6 +6,20 @@ use bytesize::ByteSize;
 
 use super::model::{Config, Trust, Viewers};
 
+/// Headers that say nothing of who a proxy let in.
+const SENT_BY_ALL: [&str; 10] = [
+    "authorization",
+    "cookie",
+    "forwarded",
+    "host",
+    "user-agent",
+    "via",
+    "x-forwarded-for",
+    "x-forwarded-host",
+    "x-forwarded-proto",
+    "x-real-ip",
+];
+
 pub(super) struct Conflict {
     /// All that take part; the problem is shown at the first that was written.
     pub(super) keys: &'static [&'static str],
@@ -32,7 +46,22 @@ pub(super) fn conflicts(config: &Config) -> Vec<Conflict> {
     when(
         config.auth.viewers == Viewers::Forward && config.auth.forward_proxies.is_empty(),
         &["auth.forward_proxies", "auth.viewers"],
-        "is empty, so nobody may watch: name the addresses of the proxy that says who a viewer is",
+        "needs auth.forward_proxies, or nobody may watch: name where the proxy that says who a \
+         viewer is comes from, such as [\"10.42.0.0/16\"]",
+    );
+    when(
+        config
+            .auth
+            .forward_proxies
+            .iter()
+            .any(|net| net.prefix_len() == 0),
+        &["auth.forward_proxies"],
+        "holds a network that is everybody: whoever sends the header could watch",
+    );
+    when(
+        SENT_BY_ALL.contains(&config.auth.forward_header.as_str()),
+        &["auth.forward_header"],
+        "is a header that everybody sends: name the one in which the proxy says who a viewer is",
     );
     when(
         server.public_media_url.is_some() && server.public_url.is_none(),

@@ -171,7 +171,13 @@ fn values_that_contradict_each_other_are_named() {
         "\"0.0.0.0:8080\"",
         "set auth.viewers = \"token\"",
     );
-    check("auth.viewers", "\"forward\"", "nobody may watch");
+    check("auth.viewers", "\"forward\"", "needs auth.forward_proxies");
+    check("auth.forward_proxies", "[\"0.0.0.0/0\"]", "everybody");
+    for name in ["Authorization", "cookie", "X-Forwarded-For"] {
+        let value = format!("\"{name}\"");
+        check("auth.forward_header", &value, "everybody sends");
+    }
+    check("auth.forward_header", "\"X-Forwarded-User\"", "");
     check(
         "server.public_media_url",
         "\"https://media.test\"",
