@@ -164,6 +164,13 @@ resource "kubernetes_deployment_v1" "this" {
     namespace = kubernetes_namespace_v1.this.metadata[0].name
     labels    = local.labels
   }
+  lifecycle {
+    # Wrong tokens, connections and requests count by client address.
+    precondition {
+      condition     = var.viewers == "open" || length(var.trusted_proxies) > 0
+      error_message = "trusted_proxies is empty, so all viewers would count as one: name the networks of the ingress controller's pods."
+    }
+  }
   spec {
     replicas = 1
     strategy {

@@ -12,4 +12,5 @@ inputs = {
   tls_secret_name = "f1-example-org-tls"
   nfs_server      = "nas.example.org"
   nfs_path        = "/export/f1-streams"
+  trusted_proxies = ["10.42.0.0/16"] # the ingress controller's pods
 }

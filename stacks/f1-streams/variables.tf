@@ -49,7 +49,7 @@ variable "ingress_annotations" {
 
 variable "trusted_proxies" {
   type        = list(string)
-  description = "Networks of the ingress controller's pods. Without them all viewers count as one client address."
+  description = "Networks of the ingress controller's pods. Without them all viewers count as one client address; needed unless viewers is open."
   default     = []
 }
 
@@ -122,6 +122,6 @@ variable "cache_size" {
 
 variable "memory_limit" {
   type        = string
-  description = "Memory limit of the pod. The relay's window (256 MiB) and the calls into plugins that may run at once (8 of 64 MiB) must fit, and so must compiling (2 at once, up to 350 MiB each for JavaScript and Python)."
-  default     = "2Gi"
+  description = "Memory limit of the pod. The relay's window (256 MiB) and the calls into plugins that may run at once (8 of 128 MiB) must fit, and so must compiling (2 at once, up to 350 MiB each for JavaScript and Python)."
+  default     = "3Gi"
 }
