@@ -1,8 +1,8 @@
 //! Names to addresses, one question for all who ask at the same time.
 //!
 //! The system's resolver holds a thread for as long as it likes, also when nobody
-//! waits any more. So few questions are open at once (`net.lookups`), each keeps
-//! its place until it is answered, and whoever asks for a name meanwhile waits for
+//! waits any more. So few questions are open at once (`net.lookups`, a quarter of them
+//! of one domain), each keeps its place until it is answered, and whoever asks for a name meanwhile waits for
 //! the same answer. It is remembered for `net.dns_ttl`. Nothing is judged here:
 //! every policy judges for itself.
 
@@ -39,6 +39,9 @@ pub(super) struct Lookups(Arc<Inner>);
 struct Inner {
     names: Arc<dyn Names>,
     places: Arc<Semaphore>,
+    /// Of those, as many as the names of one domain may have.
+    of_one: usize,
+    domains: DashMap<String, Arc<Semaphore>>,
     /// `None` where nothing is to be remembered.
     answers: Option<moka::sync::Cache<String, Arc<[IpAddr]>>>,
     /// `None` until there is an answer.
@@ -50,11 +53,15 @@ struct Inner {
 struct Question {
     lookups: Lookups,
     name: String,
-    _place: OwnedSemaphorePermit,
+    _places: [OwnedSemaphorePermit; 2],
 }
 
 /// Names remembered: a few for each stream that plays.
 const REMEMBERED: u64 = 1024;
+/// Beyond so many, domains are forgotten of which nobody asks.
+const DOMAINS: usize = 1024;
+/// Whose name server is silent has so much of all places.
+const SHARE: usize = 4;
 
 // === impl Lookups ===
 
@@ -69,6 +76,8 @@ impl Lookups {
         Self(Arc::new(Inner {
             names,
             places: Arc::new(Semaphore::new(config.lookups)),
+            of_one: (config.lookups / SHARE).max(1),
+            domains: DashMap::new(),
             answers: (!config.dns_ttl.is_zero()).then(remember),
             open: DashMap::new(),
             metrics,
@@ -93,11 +102,31 @@ impl Lookups {
         self.0.answers.as_ref()?.get(name)
     }
 
-    async fn ask(&self, name: &str) -> Option<watch::Receiver<Option<Answer>>> {
-        if self.0.places.available_permits() == 0 {
+    async fn place(&self, places: Arc<Semaphore>) -> Option<OwnedSemaphorePermit> {
+        if places.available_permits() == 0 {
             self.0.metrics.limit("net.lookups");
         }
-        let place = self.0.places.clone().acquire_owned().await.ok()?;
+        places.acquire_owned().await.ok()
+    }
+
+    /// The places of the domain that somebody registered, more or less: its last two
+    /// labels.
+    fn of_domain(&self, name: &str) -> Arc<Semaphore> {
+        let name = name.trim_end_matches('.');
+        let mut dots = name.rmatch_indices('.').skip(1).map(|(at, _)| at + 1);
+        let domain = &name[dots.next().unwrap_or(0)..];
+        if self.0.domains.len() >= DOMAINS {
+            let domains = &self.0.domains;
+            domains.retain(|_, places| Arc::strong_count(places) > 1);
+        }
+        let new = || Arc::new(Semaphore::new(self.0.of_one));
+        let domain = self.0.domains.entry(domain.to_owned());
+        domain.or_insert_with(new).clone()
+    }
+
+    async fn ask(&self, name: &str) -> Option<watch::Receiver<Option<Answer>>> {
+        let of_domain = self.place(self.of_domain(name)).await?;
+        let place = self.place(self.0.places.clone()).await?;
         let vacant = match self.0.open.entry(name.to_owned()) {
             Entry::Occupied(open) => return Some(open.get().clone()),
             Entry::Vacant(vacant) => vacant,
@@ -111,7 +140,7 @@ impl Lookups {
         let question = Question {
             lookups: self.clone(),
             name: name.to_owned(),
-            _place: place,
+            _places: [of_domain, place],
         };
         // Nobody can end it, so nobody owns it: its place is what bounds it.
         tokio::task::spawn_blocking(move || told.send_replace(Some(question.answer())));
@@ -249,6 +278,27 @@ pub(super) mod tests {
         let all = join_all(names.iter().map(|name| found(&lookups, name)));
         assert!(all.await.iter().all(|found| *found));
         assert_eq!(slow.asked(), 5);
+    }
+
+    #[tokio::test]
+    async fn one_domain_whose_names_nobody_answers_keeps_no_other_from_an_answer() {
+        let (lookups, slow, go, _) = slow("lookups = 8\n");
+        let silent: Vec<String> = (0..20).map(|n| format!("{n}.a.evil.test.")).collect();
+        let all = join_all(
+            silent
+                .iter()
+                .map(|name| timeout(MOMENT, lookups.find(name))),
+        );
+        assert!(all.await.iter().all(Result::is_err), "nobody answers");
+        assert_eq!(slow.asked(), 2, "a quarter");
+        let others = ["good.test.", "a.good.test.", "evil.test.example."];
+        let asked = join_all(others.map(|name| timeout(MOMENT, lookups.find(name))));
+        assert!(asked.await.iter().all(Result::is_err));
+        assert_eq!(slow.asked(), 5, "the others are asked for at once");
+        for _ in 0..30 {
+            go.send(()).expect("it waits");
+        }
+        assert!(found(&lookups, "good.test.").await);
     }
 
     #[tokio::test]
