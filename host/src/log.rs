@@ -1,6 +1,6 @@
 //! The service's log: the one place that every event passes on its way out.
 //!
-//! Owns what becomes of a line ([`line`]: what others wrote into it neither
+//! Owns what becomes of a line ([`mod@line`]: what others wrote into it neither
 //! forges another nor reaches the terminal) and how many there are ([`limit`]:
 //! whoever can cause an event can cause it a million times). What is worth a
 //! line is each room's own business.
