@@ -12,6 +12,8 @@ mod config;
 #[path = "../../src/files.rs"]
 #[allow(dead_code)]
 mod files;
+#[path = "guest/log.rs"]
+mod log;
 #[path = "../../src/metrics.rs"]
 #[allow(dead_code)]
 mod metrics;

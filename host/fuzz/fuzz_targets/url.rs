@@ -8,6 +8,9 @@
 //! redirect. In what follows 0xff stands between parts.
 #![no_main]
 
+#[path = "../../src/config/mod.rs"]
+#[allow(dead_code, unused_imports)]
+mod config;
 #[path = "url/net.rs"]
 #[allow(dead_code)]
 mod net;
@@ -69,6 +72,8 @@ fn policy(addresses: AddressRules) -> Policy {
         ports: PORTS.to_vec(),
         hosts: BTreeMap::new(),
         max_url: MAX_URL,
+        authorities: config::Authorities::default(),
+        proxy: None,
     }
 }
 
