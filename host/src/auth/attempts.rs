@@ -4,7 +4,7 @@
 //! told of a token's end sends the same for ever, and must lock nobody out.
 
 use std::collections::BTreeSet;
-use std::net::{IpAddr, Ipv6Addr};
+use std::net::IpAddr;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
@@ -13,6 +13,7 @@ use http::StatusCode;
 use super::token::Sent;
 use crate::answer::Failure;
 use crate::metrics::Metrics;
+use crate::server::household;
 
 const WINDOW: Duration = Duration::from_secs(60);
 /// Clients that are counted; who was counted longest ago is forgotten first.
@@ -41,7 +42,7 @@ impl Attempts {
     /// Whether what `client` sends is looked at. Right tokens are refused, too:
     /// otherwise a limit would only tell which those are.
     pub(super) fn may(&self, client: Option<IpAddr>) -> Result<(), Failure> {
-        let wrong = self.wrong.get(&client.map(network));
+        let wrong = self.wrong.get(&client.map(household));
         let count = |wrong: &Mutex<BTreeSet<Sent>>| {
             wrong.lock().unwrap_or_else(PoisonError::into_inner).len()
         };
@@ -57,19 +58,11 @@ impl Attempts {
     }
 
     pub(super) fn failed(&self, client: Option<IpAddr>, sent: Sent) {
-        let wrong = self.wrong.get_with(client.map(network), Arc::default);
+        let wrong = self.wrong.get_with(client.map(household), Arc::default);
         let mut wrong = wrong.lock().unwrap_or_else(PoisonError::into_inner);
         if wrong.len() < self.max && wrong.insert(sent) {
             tracing::info!(?client, "a token that is not valid, or no longer");
         }
-    }
-}
-
-/// One client has a whole /64 of IPv6 to itself.
-fn network(ip: IpAddr) -> IpAddr {
-    match ip.to_canonical() {
-        IpAddr::V6(v6) => Ipv6Addr::from_bits(v6.to_bits() >> 64 << 64).into(),
-        v4 @ IpAddr::V4(_) => v4,
     }
 }
 

@@ -14,8 +14,8 @@ pub(super) struct Client {
     whose: IpAddr,
 }
 
-/// Whoever has one address of IPv6 has all of its /64.
-fn household(ip: IpAddr) -> IpAddr {
+/// Who is one client: whoever has one address of IPv6 has all of its /64.
+pub fn household(ip: IpAddr) -> IpAddr {
     match ip.to_canonical() {
         IpAddr::V6(ip) => Ipv6Addr::from_bits(ip.to_bits() & u128::MAX << 64).into(),
         v4 @ IpAddr::V4(_) => v4,

@@ -31,6 +31,7 @@ use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 use tower::ServiceExt as _;
 
+pub use clients::household;
 pub use forwarded::ClientAddress;
 pub use guard::{Accepted, protect};
 
