@@ -38,8 +38,9 @@ enum Body {
         patience: Patience,
         /// Until the body is read or given up.
         place: Place,
-        /// Where the origin brings more than it may.
-        pause: Option<Pin<Box<Sleep>>>,
+        /// A piece that came before its time (`net.bytes_per_origin`). Nothing is
+        /// read meanwhile, so that only the origin's own silence tries patience.
+        held: Option<(Bytes, Pin<Box<Sleep>>)>,
     },
     /// `cut`: the recording has only the beginning.
     Replay { left: Option<Bytes>, cut: bool },
@@ -59,7 +60,7 @@ impl Response {
                 inner,
                 patience: Patience::new(read),
                 place,
-                pause: None,
+                held: None,
             },
             note: None,
         }
@@ -151,7 +152,7 @@ impl Response {
 
     /// Whether nothing came because we read no faster (`net.bytes_per_origin`).
     pub fn is_held_back(&self) -> bool {
-        matches!(&self.body, Body::Open { pause: Some(_), .. })
+        matches!(&self.body, Body::Open { held: Some(_), .. })
     }
 
     /// The whole body, at most `max` bytes: a longer one is an error, never cut.
@@ -183,13 +184,13 @@ impl Response {
 
 impl Body {
     fn poll(&mut self, cx: &mut Context<'_>) -> Poll<Result<Option<Bytes>, FetchError>> {
-        let (inner, patience, place, pause) = match self {
+        let (inner, patience, place, held) = match self {
             Self::Open {
                 inner,
                 patience,
                 place,
-                pause,
-            } => (inner, patience, place, pause),
+                held,
+            } => (inner, patience, place, held),
             Self::Replay { left, cut } => {
                 return Poll::Ready(match left.take().filter(|bytes| !bytes.is_empty()) {
                     None if *cut => Err(FetchError::Protocol("the recording ends here".into())),
@@ -197,19 +198,7 @@ impl Body {
                 });
             }
         };
-        if pause.is_none()
-            && !inner.is_end_stream()
-            && let Some(due) = place.due()
-        {
-            // It is not the origin that lets us wait.
-            patience.rewarded();
-            *pause = Some(Box::pin(tokio::time::sleep_until(due)));
-        }
-        if let Some(timer) = pause {
-            ready!(timer.as_mut().poll(cx));
-            *pause = None;
-        }
-        loop {
+        while held.is_none() {
             match Pin::new(&mut *inner).poll_frame(cx) {
                 Poll::Ready(Some(Ok(frame))) => {
                     patience.rewarded();
@@ -217,8 +206,12 @@ impl Body {
                     if let Ok(data) = frame.into_data()
                         && !data.is_empty()
                     {
+                        let due = place.due();
                         place.came(data.len());
-                        return Poll::Ready(Ok(Some(data)));
+                        let Some(due) = due else {
+                            return Poll::Ready(Ok(Some(data)));
+                        };
+                        *held = Some((data, Box::pin(tokio::time::sleep_until(due))));
                     }
                 }
                 Poll::Ready(Some(Err(error))) => return Poll::Ready(Err(error.into())),
@@ -229,6 +222,10 @@ impl Body {
                 }
             }
         }
+        if let Some((_, due)) = held {
+            ready!(due.as_mut().poll(cx));
+        }
+        Poll::Ready(Ok(held.take().map(|(data, _)| data)))
     }
 }
 

@@ -19,6 +19,8 @@ pub(super) struct Source {
     pace: Pace,
     /// Since when somebody waits for it.
     waiting: Option<Instant>,
+    /// How long, before a piece came that is held back.
+    waited: Duration,
     metrics: Metrics,
 }
 
@@ -28,6 +30,7 @@ impl Source {
             response,
             pace: Pace::new(config),
             waiting: None,
+            waited: Duration::ZERO,
             metrics,
         }
     }
@@ -35,15 +38,18 @@ impl Source {
     /// The next piece, never empty; `None` at the end.
     pub(super) fn poll(&mut self, cx: &mut Context<'_>) -> Poll<Result<Option<Bytes>, FetchError>> {
         let Poll::Ready(came) = self.response.poll_chunk(cx) else {
-            if !self.response.is_held_back() {
+            if self.response.is_held_back() {
+                let since = self.since();
+                self.waited += since;
+            } else {
                 self.waiting.get_or_insert_with(Instant::now);
             }
             return Poll::Pending;
         };
-        let waited = self.waiting.take().map(|since| since.elapsed());
+        let waited = std::mem::take(&mut self.waited) + self.since();
         let paced = came.and_then(|piece| {
             let bytes = piece.as_ref().map_or(0, Bytes::len);
-            let paced = self.pace.arrived(bytes, waited.unwrap_or_default());
+            let paced = self.pace.arrived(bytes, waited);
             match piece {
                 Some(_) => paced.map(|()| piece),
                 None => Ok(None),
@@ -64,6 +70,14 @@ impl Source {
     /// Until it is asked again, nobody waits for it.
     pub(super) fn rest(&mut self) {
         self.waiting = None;
+        self.waited = Duration::ZERO;
+    }
+
+    /// How long somebody has waited for it by now, told once.
+    fn since(&mut self) -> Duration {
+        self.waiting
+            .take()
+            .map_or(Duration::ZERO, |since| since.elapsed())
     }
 
     /// What has not been read.

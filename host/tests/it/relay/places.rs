@@ -4,7 +4,7 @@ use std::time::{Duration, Instant};
 
 use f1_streams::config::Config;
 use f1_streams::proxy::Kind;
-use futures::future::join;
+use futures::future::{Either, join, select};
 use reqwest::StatusCode;
 
 use super::{ask, header, refusal};
@@ -180,4 +180,35 @@ async fn what_an_origin_brings_a_second_is_slowed_and_never_cut() {
     // of each, which nobody waits for.
     assert!(began.elapsed() >= Duration::from_secs(1));
     assert!(house.metrics.limit_hits("net.bytes_per_origin") >= 1);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_body_that_stalls_is_cut_while_others_use_its_origin_s_bytes() {
+    let house = House::edited(|config: &mut Config| {
+        config.net.bytes_per_origin = bytesize::ByteSize::kib(100);
+        config.net.read_timeout = Duration::from_millis(300);
+        config.relay.min_rate_window = Duration::from_secs(60);
+    })
+    .await;
+    let never = Gate::new();
+    let origin = Origin::new(move |ask| match ask.path() {
+        "/stalls.ts" => vec![
+            Step::Send(head("200 OK", &[("Content-Length", "188000")])),
+            Step::Send(packets(100)),
+            Step::Gate(never.clone()),
+        ],
+        _ => ok(&packets(3000)),
+    })
+    .await;
+    let link = |path: &str| sealed(&house, Kind::Segment, &origin.url(path));
+    let flows = ask(&house, &link("/flows.ts"), &[]).await.bytes();
+    let stalls = ask(&house, &link("/stalls.ts"), &[]).await.bytes();
+    let (flows, stalls) = (Box::pin(flows), Box::pin(stalls));
+    match select(stalls, flows).await {
+        Either::Left((cut, flows)) => {
+            assert!(cut.is_err());
+            assert!(flows.await.unwrap() == packets(3000));
+        }
+        Either::Right(_) => panic!("five seconds' worth came, and the other still waits"),
+    }
 }
