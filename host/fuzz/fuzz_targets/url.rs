@@ -74,6 +74,7 @@ fn policy(addresses: AddressRules) -> Policy {
         max_url: MAX_URL,
         authorities: config::Authorities::default(),
         proxy: None,
+        site: None,
     }
 }
 

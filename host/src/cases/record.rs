@@ -39,7 +39,7 @@ impl Stage {
         call: CallKind,
         dir: &Path,
     ) -> anyhow::Result<Recorded> {
-        let policy = self.net.site_policy(&site.config);
+        let policy = self.net.site_policy(site);
         let before = Before::default();
         let live = Site::apart(site, self.net.egress(policy)?, &before);
         // It stands still, as it will when this is played back.

@@ -7,6 +7,7 @@ use bytes::Bytes;
 use http::header::ACCEPT_ENCODING;
 use http::{HeaderMap, HeaderValue, Method};
 use tokio::time::Instant;
+use tracing::field::display;
 use url::{Host, Url};
 
 use super::breaker::Breakers;
@@ -101,16 +102,19 @@ impl Net {
             max_url: usize::try_from(config.max_url.as_u64()).unwrap_or(usize::MAX),
             authorities: config::Authorities::default(),
             proxy: None,
+            site: None,
         }
     }
 
     /// The policy of `[net]` with all that a site file says of where it may go, and
     /// how.
-    pub fn site_policy(&self, site: &config::SiteConfig) -> Policy {
+    pub fn site_policy(&self, site: &config::Site) -> Policy {
+        let config = &site.config;
         Policy {
-            authorities: site.authorities.clone(),
-            proxy: site.proxy.clone(),
-            ..self.policy(&site.allow_addresses)
+            authorities: config.authorities.clone(),
+            proxy: config.proxy.clone(),
+            site: Some(site.key.clone()),
+            ..self.policy(&config.allow_addresses)
         }
     }
 
@@ -232,7 +236,8 @@ impl Egress {
         self.shared.metrics.fetched(purpose, outcome);
         match &result {
             Err(FetchError::Denied(denied)) => {
-                tracing::warn!(purpose, code = denied.code(), %denied, "fetch refused");
+                let site = self.policy().site.as_ref().map(display);
+                tracing::warn!(site, purpose, code = denied.code(), %denied, "fetch refused");
             }
             Err(FetchError::Timeout(limit)) => self.shared.metrics.limit(limit),
             Err(FetchError::HeadersTooLarge) => self.shared.metrics.limit("net.max_headers"),
@@ -273,8 +278,18 @@ impl Egress {
         let result = answered.and_then(|response| self.bounded(response));
         // Viewers are not told who it was.
         if let (Err(error), Wire::Open(_)) = (&result, &self.wire) {
-            let origin = origin(&request.url);
-            tracing::info!(origin, code = error.code(), why = %error, "no usable answer");
+            let (origin, policy) = (origin(&request.url), self.policy());
+            let site = policy.site.as_ref().map(display);
+            let proxy = policy.proxy.as_ref().map(|proxy| display(proxy.url()));
+            tracing::info!(
+                site,
+                origin,
+                // Where there is one, it may be the one that does not answer.
+                proxy,
+                code = error.code(),
+                why = %error,
+                "no usable answer"
+            );
         }
         match (result, note) {
             (Ok(response), Some(note)) => {

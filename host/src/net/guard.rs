@@ -12,7 +12,7 @@ use std::net::IpAddr;
 use url::{Host, Url};
 
 use super::address::AddressRules;
-use crate::config::{Authorities, Proxy};
+use crate::config::{Authorities, Key, Proxy};
 
 /// The rules of one party that fetches: a site, the schedule, hand-made links.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
@@ -29,6 +29,8 @@ pub struct Policy {
     pub authorities: Authorities,
     /// Where all requests go out.
     pub proxy: Option<Proxy>,
+    /// The site it is, for the log.
+    pub site: Option<Key>,
 }
 
 /// Why the guard refused.
@@ -211,6 +213,7 @@ pub(crate) mod tests {
             max_url: 8192,
             authorities: Authorities::default(),
             proxy: None,
+            site: None,
         }
     }
 

@@ -47,7 +47,7 @@ pub struct Site {
 impl Site {
     /// Builds what a site file says.
     pub fn new(site: &config::Site, net: &Net, state_dir: &Path) -> Result<Self, FetchError> {
-        let egress = net.egress(net.site_policy(&site.config))?;
+        let egress = net.egress(net.site_policy(site))?;
         let state = State::open(state_dir.join(format!("{}.json", site.key)));
         Ok(Self::with(site, egress, state))
     }

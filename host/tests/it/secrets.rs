@@ -214,6 +214,9 @@ async fn nothing_is_said(format: &str) {
         fs::write(data.join(format!("plugins/{key}.wasm")), component).unwrap();
         fs::write(data.join(format!("sites/{key}.toml")), site(&origin)).unwrap();
     }
+    let proxy = format!("proxy = 'http://me:{CORE}-proxy@127.0.0.3:9'");
+    let proxied = format!("plugin = \"works\"\n{proxy}\n{}", site(&origin));
+    fs::write(data.join("sites/proxied.toml"), proxied).unwrap();
     // Nor does one who writes it wrong find it in what is said of it.
     let broken = format!("plugin = \"works\"\n[secrets]\npassword = '{text}\n");
     fs::write(data.join("sites/broken.toml"), broken).unwrap();
@@ -387,6 +390,11 @@ async fn nothing_is_said(format: &str) {
     seen.push(("a wrong webhook.url".into(), refused.stderr));
     let log = fs::read(path.join("log")).unwrap();
     assert!(log.windows(5).any(|w| w == b"TRACE") || log.windows(5).any(|w| w == b"DEBUG"));
+    // Where nothing answers, it says whose that is and which proxy it went through.
+    let text = String::from_utf8_lossy(&log);
+    let mut lines = text.lines().filter(|l| l.contains("no usable answer"));
+    let told = |l: &str| l.contains("proxied") && l.contains("http://127.0.0.3:9/");
+    assert!(lines.any(told), "{text}");
     seen.push(("the log".into(), log));
 
     let found = leaks(&seen);
