@@ -9,6 +9,7 @@
 //! away must not unload what works.
 
 mod disk;
+mod look;
 mod poller;
 mod signals;
 #[cfg(test)]

@@ -1,23 +1,22 @@
 //! What a poll makes of a directory.
 //!
 //! A changed file is read once it looks the same twice, `plugins.settle`
-//! apart, and so is the signature beside it, where one is asked for. What was handed on is read once more a little later: on a file
-//! system whose times are coarse, a file overwritten at once looks the same.
+//! apart. What was handed on is read once more a little later: on a file system
+//! whose times are coarse, a file overwritten at once looks the same.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
-use super::disk::{Disk, Place, Stamp, is_the_files};
+use super::disk::{Disk, Place, is_the_files};
+use super::look::{Files, Look, digest_of};
 use super::signals::Asked;
 use super::{DirectoryStatus, EXTENSION, Event};
 use crate::clock::Clock;
 use crate::config;
 use crate::metrics::Metrics;
-use crate::plugins::load::digest;
 use crate::plugins::text::clean;
-use crate::plugins::trust::{Content, MAX_SIGNATURE, SIGNATURE, Signature};
 
 /// The coarsest times of a file system that is in use (FAT), and some.
 const COARSE: Duration = Duration::from_secs(3);
@@ -27,7 +26,7 @@ const EMPTY: &str = "it is empty, as when a mount is gone: what was loaded stays
                      are back or an operator reloads all";
 
 pub(super) struct Poller<D> {
-    disk: D,
+    files: Files<D>,
     path: PathBuf,
     config: config::Plugins,
     pub(super) clock: Clock,
@@ -58,13 +57,6 @@ pub(super) struct Known {
     doubted: Option<Instant>,
 }
 
-/// How a file looks, and the signature beside it where there is one.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-struct Look {
-    file: Stamp,
-    signature: Option<Stamp>,
-}
-
 /// The entries that are looked at.
 struct Listing {
     files: BTreeMap<String, Look>,
@@ -89,7 +81,7 @@ impl<D: Disk> Poller<D> {
             busy_since: None,
         };
         Self {
-            disk,
+            files: Files::new(disk, config),
             path,
             config: config.clone(),
             clock,
@@ -168,13 +160,13 @@ impl<D: Disk> Poller<D> {
             status.checked_at = Some(now);
             status.busy_since = None;
         });
-        done.map(|()| self.disk.moved())
+        done.map(|()| self.files.disk.moved())
     }
 
     /// Nothing is there any more, and it is not the directory of before or no
     /// operator says that this is all.
     fn is_suspect(&self, listing: &Listing) -> bool {
-        let another = self.place.is_some() && self.place != self.disk.place();
+        let another = self.place.is_some() && self.place != self.files.disk.place();
         let emptied = listing.names.is_empty() && !self.known.is_empty();
         emptied && (another || !self.all_again)
     }
@@ -212,7 +204,7 @@ impl<D: Disk> Poller<D> {
     /// Another file system is in the place, or another directory with none of
     /// the known files: a mount that went away and what lay under it.
     fn keep_the_lost(&mut self, listing: &Listing) {
-        let now = self.disk.place();
+        let now = self.files.disk.place();
         let before = self.place;
         self.place = now.or(before);
         if self.all_again {
@@ -244,7 +236,7 @@ impl<D: Disk> Poller<D> {
     /// The entries in question, at most `plugins.max_files`: those that are
     /// known first, so that a flood of names hides none of them.
     fn list(&mut self) -> std::io::Result<Listing> {
-        let (mut names, cut) = self.disk.names(NAMES)?;
+        let (mut names, cut) = self.files.disk.names(NAMES)?;
         let most = self.config.max_files;
         if names.len() > most {
             self.metrics.limit("plugins.max_files");
@@ -260,7 +252,7 @@ impl<D: Disk> Poller<D> {
             names.iter().partition(|name| is_key(name));
         let mut gone = Vec::new();
         for name in self.known_first(keys).into_iter().take(places) {
-            match self.look(name) {
+            match self.files.look(name) {
                 Ok(look) => drop(files.insert(name.clone(), look)),
                 // Gone between the two looks.
                 Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
@@ -282,49 +274,6 @@ impl<D: Disk> Poller<D> {
         Ok(Listing { files, names, cut })
     }
 
-    fn look(&mut self, name: &str) -> std::io::Result<Look> {
-        let file = self.disk.look(name)?;
-        let signature = self.look_beside(name)?;
-        Ok(Look { file, signature })
-    }
-
-    fn look_beside(&mut self, name: &str) -> std::io::Result<Option<Stamp>> {
-        if self.config.trust != config::Trust::Signed {
-            return Ok(None);
-        }
-        match self.disk.look(&beside(name)) {
-            Ok(stamp) => Ok(Some(stamp)),
-            Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(None),
-            Err(error) => Err(error),
-        }
-    }
-
-    /// `None`: one of the two is still being written, or has just come.
-    fn read(&mut self, name: &str, look: Look) -> std::io::Result<Option<Content>> {
-        let max = self.config.max_file.as_u64();
-        let Some(bytes) = self.disk.read(name, look.file, max)? else {
-            return Ok(None);
-        };
-        let unusable = |why: &str| Signature::Unusable(why.to_owned());
-        let signature = match look.signature {
-            None if self.look_beside(name)?.is_some() => return Ok(None),
-            None => Signature::Missing,
-            Some(stamp) if !stamp.regular => unusable("it is not a regular file"),
-            Some(stamp) => match self.disk.read(&beside(name), stamp, MAX_SIGNATURE) {
-                Ok(Some(bytes)) => Signature::new(bytes),
-                Ok(None) => return Ok(None),
-                Err(error) => match error.kind() {
-                    std::io::ErrorKind::NotFound => return Ok(None),
-                    std::io::ErrorKind::FileTooLarge => unusable("it is longer than any is"),
-                    _ if is_the_files(&error) => unusable(&error.to_string()),
-                    _ => return Err(error),
-                },
-            },
-        };
-        let bytes = bytes.into();
-        Ok(Some(Content { bytes, signature }))
-    }
-
     fn known_first<'a>(&self, mut names: Vec<&'a String>) -> Vec<&'a String> {
         names.sort_by_key(|name| !self.known.contains_key(*name));
         names
@@ -337,7 +286,7 @@ impl<D: Disk> Poller<D> {
         } else if !look.file.regular {
             Err("not a regular file".to_owned())
         } else {
-            match self.read(name, look) {
+            match self.files.read(name, look) {
                 Ok(Some(content)) => Ok(content),
                 // Still being written: the next poll looks again.
                 Ok(None) => return self.later(name, forced),
@@ -388,7 +337,7 @@ impl<D: Disk> Poller<D> {
             (files.get(name) == Some(&known.look)).then(|| (name.clone(), known.look, due))
         });
         for (name, look, _) in due.collect::<Vec<_>>() {
-            let read = self.read(&name, look);
+            let read = self.files.read(&name, look);
             let Some(known) = self.known.get_mut(&name) else {
                 continue;
             };
@@ -452,36 +401,6 @@ impl<D: Disk> Poller<D> {
     fn status<T>(&self, change: impl FnOnce(&mut DirectoryStatus) -> T) -> T {
         change(&mut self.status.lock().unwrap_or_else(PoisonError::into_inner))
     }
-}
-
-impl Look {
-    /// Of a name that is not looked at.
-    fn none() -> Self {
-        let file = Stamp {
-            size: 0,
-            inode: 0,
-            modified: (0, 0),
-            changed: (0, 0),
-            regular: false,
-        };
-        Self {
-            file,
-            signature: None,
-        }
-    }
-}
-
-fn beside(name: &str) -> String {
-    format!("{name}{SIGNATURE}")
-}
-
-/// Of the file and its signature.
-fn digest_of(content: &Content) -> String {
-    let signature = match &content.signature {
-        Signature::Text(text) => digest(text.as_bytes()),
-        Signature::Missing | Signature::Unusable(_) => String::new(),
-    };
-    digest(&content.bytes) + &signature
 }
 
 fn is_key(name: &str) -> bool {
