@@ -448,7 +448,8 @@ resource "kubernetes_network_policy_v1" "this" {
       }
     }
 
-    # Cameras and whatever else the operator names, on every port.
+    # Cameras, proxies, name servers and whatever else the operator names, on every
+    # port.
     dynamic "egress" {
       for_each = length(local.lan) == 0 ? [] : [local.lan]
       content {

@@ -79,7 +79,7 @@ variable "allow_addresses" {
 
 variable "lan_addresses" {
   type        = list(string)
-  description = "Addresses or networks outside the internet that the pod may connect to, by the network policy: whatever the site files name in allow_addresses. Those in allow_addresses here need not be repeated."
+  description = "Addresses or networks that the pod may connect to on every port, by the network policy, beside the internet on `ports`: what the site files name in allow_addresses and as proxy, the webhook, and name servers that are not kube-dns (a node-local cache is 169.254.20.10). Those in allow_addresses here need not be repeated."
   default     = []
 }
 
