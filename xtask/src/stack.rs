@@ -57,12 +57,29 @@ struct Internet {
 /// Everything that a stack runs, built: its plugins are in Rust, so that a demo
 /// needs no other language's tools.
 pub(crate) fn build(workspace: &Workspace, toolchain: Option<Toolchain>) -> anyhow::Result<()> {
+    build_as(workspace, toolchain, &["build"])
+}
+
+/// As [`build`], with the Rust tests beside: what these add to the features of what
+/// both are made of would have it all built twice.
+pub(crate) fn build_with_tests(
+    workspace: &Workspace,
+    toolchain: Option<Toolchain>,
+) -> anyhow::Result<()> {
+    let how = ["test", "--no-run", "--lib", "--bins", "--tests"];
+    build_as(workspace, toolchain, &how)
+}
+
+fn build_as(
+    workspace: &Workspace,
+    toolchain: Option<Toolchain>,
+    how: &[&str],
+) -> anyhow::Result<()> {
     build_plugins::run(workspace, toolchain, Which::In(Language::Rust))?;
     let sh = workspace.shell()?;
     let cargo = cargo();
     let but = workspace.without_plugins();
-    // The same selection as the tests, so that nothing is built twice.
-    cmd!(sh, "{cargo} build --workspace {but...}")
+    cmd!(sh, "{cargo} {how...} --workspace {but...}")
         .quiet()
         .run()?;
     Ok(())

@@ -19,7 +19,7 @@ pub(crate) fn run(workspace: &Workspace, toolchain: Option<Toolchain>) -> anyhow
     });
     // Before the Rust tests, which load the built plugins.
     let built = steps.run("plugins and programs", || {
-        stack::build(workspace, toolchain)
+        stack::build_with_tests(workspace, toolchain)
     });
     steps.run("plugins in other languages", || {
         for language in [Language::Js, Language::Python] {
