@@ -40,7 +40,7 @@ impl FromRequestParts<App> for Admin {
                 let failure = Failure::new(
                     StatusCode::UNAUTHORIZED,
                     "unauthorized",
-                    "the admin's token is needed: a login, or Authorization: Bearer …",
+                    "no valid admin's token came along: log in, or send Authorization: Bearer …",
                 );
                 let mut response = failure.into_response();
                 response

@@ -102,7 +102,7 @@ fn refusal(auth: &Auth) -> Response {
             "the proxy in front, one of auth.forward_proxies, says who you are in \
              auth.forward_header, and did not"
         }
-        _ => "a viewer's token is needed: log in on the page, or use /t/TOKEN/ in an app",
+        _ => "no valid token came along: log in on the page, or use /t/TOKEN/ in an app",
     };
     let failure = Failure::new(StatusCode::UNAUTHORIZED, "login_needed", message);
     let mut response = failure.into_response();

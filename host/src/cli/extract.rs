@@ -4,7 +4,7 @@
 use std::process::ExitCode;
 use std::sync::Arc;
 
-use anyhow::{Context, Result, bail};
+use anyhow::{Context, Result, bail, ensure};
 use serde_json::json;
 
 use super::plugin_file::load_file;
@@ -54,20 +54,16 @@ pub(super) async fn site_and_plugin(
         }
     };
     let file = config.plugins_dir().join(format!("{}.wasm", site.plugin));
-    let plugin = load_file(&parts.host, &file, config.plugins.max_file.as_u64()).await;
-    let plugin = plugin.with_context(|| {
-        let site_file = config.sites_dir().join(format!("{key}.toml"));
-        let configured = if site_file.exists() {
-            ""
-        } else {
-            ", and there is no such file"
-        };
-        format!(
-            "the plugin {:?} of {}{configured}",
-            site.plugin,
-            site_file.display()
-        )
-    })?;
+    let site_file = config.sites_dir().join(format!("{key}.toml"));
+    ensure!(
+        file.exists() || site_file.exists(),
+        "there is no site {key:?}: neither {} nor a plugin of its name, {}",
+        site_file.display(),
+        file.display()
+    );
+    let plugin = load_file(&parts.host, &file, config.plugins.max_file.as_u64())
+        .await
+        .with_context(|| format!("the plugin {:?} of the site {key:?}", site.plugin))?;
     Ok((site, plugin))
 }
 

@@ -23,7 +23,7 @@ use crate::plugins::compile_standard_input;
 /// Finds live streams on the sites you may use, proves that they play, and
 /// plays them through its own proxy.
 #[derive(Debug, Parser)]
-#[command(version, about)]
+#[command(version, about, after_help = EXIT_CODES)]
 pub struct Cli {
     /// The configuration; without it f1-streams.toml here, where there is one.
     #[arg(long, global = true, value_name = "FILE")]
@@ -116,6 +116,10 @@ enum LinkKind {
     /// Bytes.
     Relay,
 }
+
+const EXIT_CODES: &str = "\
+Exit codes: 0 it went well, 1 it did not and says why, 2 wrong arguments,
+64 the configuration is not usable.";
 
 /// Bad configuration, before anything is bound (sysexits.h: EX_USAGE).
 const EX_USAGE: u8 = 64;

@@ -83,13 +83,11 @@ pub(super) async fn once(
                 .iter()
                 .filter_map(|stream| stream.expires_at)
                 .min();
-            match (found.streams.is_empty(), found.refused.is_empty()) {
+            match (found.streams.is_empty(), found.refused.first()) {
                 // Nothing is live: an answer, as if the guest had said so.
-                (true, true) => Some(ExtractError::NotFound.into()),
+                (true, None) => Some(ExtractError::NotFound.into()),
                 // Nothing of it can be used: what is listed stays.
-                (true, false) => {
-                    Some(RunError::InvalidOutput("every record was refused".into()).into())
-                }
+                (true, Some(first)) => Some(nothing_usable(first).into()),
                 (false, _) => {
                     publish(parts, site, found).await;
                     None
@@ -158,6 +156,13 @@ impl LastRun {
             tracing::info!(site, outcome, why, streams, duration_ms, "extraction");
         }
     }
+}
+
+fn nothing_usable(first: &Refused) -> RunError {
+    let Refused { id, message, .. } = first;
+    RunError::InvalidOutput(format!(
+        "every stream was refused, {id:?} for one: {message}"
+    ))
 }
 
 async fn publish(parts: &Parts, site: &Arc<Site>, found: Extraction) {

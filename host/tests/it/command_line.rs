@@ -160,6 +160,17 @@ async fn extract_runs_one_site_and_prints_what_it_found() {
     );
 }
 
+#[test]
+fn extract_of_a_site_that_is_not_there_says_where_it_looked() {
+    let dir = tempfile::tempdir().unwrap();
+    let output = run(dir.path(), &["extract", "nobody"]);
+    assert_eq!(output.status.code(), Some(1));
+    let said = stderr(&output);
+    for place in ["sites/nobody.toml", "plugins/nobody.wasm"] {
+        assert!(said.contains(place), "{said}");
+    }
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn a_rendition_link_says_what_it_means_now() {
     let house = House::start().await;

@@ -166,7 +166,10 @@ async fn a_version_that_finds_nothing_usable_proves_nothing_and_loses_nothing() 
     let house = House::start().await;
     house.stream().await;
     let good = house.plugin_status("site-a").await["digest"].clone();
-    for (extract, outcome) in [(EMPTY, "not_found"), (REFUSED, "invalid_output")] {
+    for (extract, outcome, why) in [
+        (EMPTY, "not_found", ""),
+        (REFUSED, "invalid_output", "for one: "),
+    ] {
         let guest = Guest {
             extract,
             ..Guest::default()
@@ -179,6 +182,11 @@ async fn a_version_that_finds_nothing_usable_proves_nothing_and_loses_nothing() 
             })
             .await;
         assert_eq!(status["state"], "probation", "{outcome}");
+        let message = &status["sites"][0]["last_run"]["message"];
+        assert!(
+            message.as_str().unwrap_or_default().contains(why),
+            "{message}"
+        );
         let list = house.json("/api/streams").await;
         assert_eq!(
             list["streams"][0]["id"], "site-a.main",
