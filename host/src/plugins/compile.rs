@@ -207,6 +207,9 @@ impl Compiler {
         let mut child = Command::new(&inner.program)
             .args(child::arguments(memory, inner.limits.time))
             .env_clear()
+            // Else the allocator takes a gigabyte of address space at once, which is
+            // all that there is: what compiles then is a matter of luck.
+            .env("MIMALLOC_ARENA_RESERVE", "0")
             .current_dir("/")
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
