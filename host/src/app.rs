@@ -9,6 +9,7 @@ mod background;
 use std::future::Future;
 use std::net::SocketAddr;
 use std::sync::Arc;
+use std::time::Duration;
 
 use anyhow::{Context, Result};
 use axum::Router;
@@ -120,8 +121,10 @@ impl App {
         let schedule = Schedule::open(
             schedule::Config {
                 jolpica_url: config.schedule.jolpica_url.clone(),
+                openf1_url: config.schedule.openf1_url.clone(),
                 interval: config.schedule.interval,
                 interval_near: config.schedule.interval_near,
+                between_requests: Duration::from_secs(1),
             },
             &config.data_dir,
             move || schedule_clock.now(),
@@ -235,6 +238,7 @@ impl App {
             self.schedule,
             self.net,
             self.config.schedule.max_body.as_u64(),
+            self.metrics.clone(),
             self.stop.clone(),
         ));
         if let Some(listener) = metrics_listener {

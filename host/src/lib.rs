@@ -19,6 +19,7 @@ pub mod cli;
 pub mod clock;
 pub mod config;
 pub mod extraction;
+pub mod guide;
 pub mod health;
 pub mod log;
 pub mod metrics;

@@ -1,6 +1,9 @@
 //! Programs that are not Cargo's or npm's to install. Root on Debian gets them
 //! by itself; everybody else is told the one command.
 
+use std::fs;
+use std::path::Path;
+
 use anyhow::{Context as _, bail};
 use xshell::{Shell, cmd};
 
@@ -28,6 +31,33 @@ pub(crate) fn install(sh: &Shell, purpose: &str, packages: &[&str]) -> anyhow::R
         quietly(cmd!(sh, "apt-get update"))?;
         attempt().with_context(|| format!("{purpose} could not be installed"))?;
     }
+    Ok(())
+}
+
+/// Takes one file out of a package that is not installed.
+pub(crate) fn extract(sh: &Shell, package: &str, file: &str, to: &Path) -> anyhow::Result<()> {
+    let dir = to.parent().context("a file needs a directory")?;
+    fs::create_dir_all(dir)?;
+    let dir = tempfile::tempdir_in(dir)?;
+    println!("setup: taking {file} out of {package}");
+    let _dir = sh.push_dir(dir.path());
+    let attempt = || quietly(cmd!(sh, "apt-get download {package}"));
+    if attempt().is_err() {
+        quietly(cmd!(sh, "apt-get update"))?;
+        attempt().with_context(|| {
+            format!(
+                "{package} could not be had: put {file} of it at {}",
+                to.display()
+            )
+        })?;
+    }
+    let found = fs::read_dir(dir.path())?
+        .flatten()
+        .map(|entry| entry.path());
+    let found = found.filter(|path| path.extension().is_some_and(|end| end == "deb"));
+    let deb = found.last().context("apt-get downloaded nothing")?;
+    quietly(cmd!(sh, "dpkg -x {deb} ."))?;
+    fs::rename(dir.path().join(file), to)?;
     Ok(())
 }
 

@@ -17,7 +17,8 @@ use crate::workspace::{Plugin, Workspace};
 
 const REQUIREMENTS: &str = include_str!("../tools/python/requirements.txt");
 
-/// What the tests play streams with, besides what Debian has: streamlink.
+/// What the tests play streams with, besides what Debian has: streamlink; and what
+/// reads the feeds.
 const PLAYERS: &str = include_str!("../tools/python/players.txt");
 
 /// Debian 12's, and the oldest that the generated types are for. What a plugin

@@ -4,7 +4,7 @@
 
 use std::fs;
 
-use xshell::Shell;
+use xshell::{Shell, cmd};
 
 use crate::toolchain::Toolchain;
 use crate::workspace::Workspace;
@@ -51,6 +51,7 @@ pub(crate) fn run(
     if needs.browser {
         media_and_browser(&sh)?;
         python::ensure_players(workspace)?;
+        readers(workspace)?;
     }
     frontend::ensure(workspace)?;
     if needs.languages {
@@ -68,6 +69,28 @@ pub(crate) fn browser() -> Option<std::path::PathBuf> {
         .iter()
         .flat_map(|name| dirs.iter().map(move |dir| dir.join(name)));
     places.into_iter().find(|place| place.is_file())
+}
+
+/// What reads feeds in the tests and is Debian's: libical for Python, xmllint, and the
+/// DTD of XMLTV, which comes with a library that nobody needs.
+fn readers(workspace: &Workspace) -> anyhow::Result<()> {
+    let sh = workspace.shell()?;
+    let has_ical = "import gi; gi.require_version('ICalGLib', '3.0')";
+    let has_ical = cmd!(sh, "/usr/bin/python3 -I -c {has_ical}").quiet();
+    if !apt::in_path("xmllint") || has_ical.ignore_stderr().run().is_err() {
+        let packages = ["libxml2-utils", "python3-gi", "gir1.2-ical-3.0"];
+        apt::install(&sh, "what reads feeds in the tests", &packages)?;
+    }
+    let dtd = workspace.target.join("tools/xmltv.dtd");
+    if !dtd.exists() {
+        apt::extract(
+            &sh,
+            "libxmltv-perl",
+            "usr/share/sgml/xmltv/dtd/0.5/xmltv.dtd",
+            &dtd,
+        )?;
+    }
+    Ok(())
 }
 
 fn media_and_browser(sh: &Shell) -> anyhow::Result<()> {

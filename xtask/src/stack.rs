@@ -51,6 +51,7 @@ struct Internet {
     edge: String,
     cdn: String,
     jolpica: String,
+    openf1: String,
     control: String,
 }
 
@@ -239,7 +240,7 @@ fn configuration(dir: &Path, port: u16, internet: &Internet) -> anyhow::Result<S
             "ports": internet.ports,
             "allow_addresses": ["127.0.0.3/32"],
         },
-        "schedule": { "jolpica_url": internet.jolpica },
+        "schedule": { "jolpica_url": internet.jolpica, "openf1_url": internet.openf1 },
         "extraction": { "interval": "30s" },
     });
     Ok(toml::to_string(&document)?)

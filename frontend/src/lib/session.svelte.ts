@@ -55,6 +55,12 @@ class Session {
     return this.#answer.data?.viewers === 'forward';
   }
 
+  /** Apps need an address with a token in it. */
+  get personal(): boolean {
+    const viewers = this.#answer.data?.viewers;
+    return viewers === 'token' || viewers === 'forward';
+  }
+
   /** What to call who is there; null where the host knows nobody by name. */
   get who(): string | null {
     const answer = this.#answer.data;

@@ -113,7 +113,7 @@ impl House {
         let file = dir.join("bench.toml");
         let text = format!(
             "[server]\nlisten = \"127.0.0.1:{port}\"\n[metrics]\nlisten = \"\"\n\
-             [plugins]\npoll = \"{}s\"\n[schedule]\njolpica_url = \"http://127.0.0.1:9/\"\n\
+             [plugins]\npoll = \"{}s\"\n[schedule]\njolpica_url = \"http://127.0.0.1:9/\"\nopenf1_url = \"http://127.0.0.1:9/\"\n\
              [log]\nfilter = \"error\"\n",
             POLL.as_secs()
         );

@@ -21,7 +21,7 @@ pub(crate) fn ours(peer: Peer, port: u16) -> String {
          [metrics]\nlisten = \"\"\n\
          [net]\nports = []\nallow_addresses = [\"127.0.0.1/32\"]\nper_origin = 1024\n\
          [relay]\nwindow = \"{window}\"\n\
-         [schedule]\njolpica_url = \"http://127.0.0.1:9/\"\n[log]\nfilter = \"error\"\n"
+         [schedule]\njolpica_url = \"http://127.0.0.1:9/\"\nopenf1_url = \"http://127.0.0.1:9/\"\n[log]\nfilter = \"error\"\n"
     )
 }
 

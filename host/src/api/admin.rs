@@ -7,7 +7,7 @@ mod view;
 
 pub(super) use actions::{act, reload_all, run_site, story, upload};
 pub(super) use events::events;
-pub(super) use view::{plugins, sites};
+pub(super) use view::{plugins, schedule, sites};
 
 use axum::extract::FromRequestParts;
 use axum::response::{IntoResponse, Response};

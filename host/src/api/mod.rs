@@ -5,6 +5,7 @@
 
 mod admin;
 mod diagnostics;
+mod feeds;
 mod login;
 mod streams;
 mod ui;
@@ -24,6 +25,7 @@ use tokio_util::sync::CancellationToken;
 use tower_http::catch_panic::CatchPanicLayer;
 use tower_http::limit::RequestBodyLimitLayer;
 use tower_http::timeout::TimeoutLayer;
+use url::Url;
 
 use crate::answer::Failure;
 use crate::auth::{self, Auth};
@@ -93,6 +95,9 @@ struct App {
     event_streams: Arc<Semaphore>,
     /// The page's `Content-Security-Policy`.
     page_policy: HeaderValue,
+    /// Where feeds' own links lead, if not where they were asked for.
+    public_url: Option<Url>,
+    channels: usize,
 }
 
 impl FromRef<App> for Catalog {
@@ -132,12 +137,17 @@ pub fn router(parts: Parts, config: &Config, accepted: Accepted) -> Router {
         upload_time: config.plugins.compile.time,
         event_streams: Arc::new(Semaphore::new(config.server.event_streams)),
         page_policy: ui::policy(config.server.public_media_url.as_ref()),
+        public_url: config.server.public_url.clone(),
+        channels: config.guide.channels,
     };
     let max_body = usize::try_from(config.server.max_body.as_u64()).unwrap_or(usize::MAX);
     let viewers = Router::new()
         .route("/api/schedule", get(schedule))
         .route("/api/streams", get(streams::list))
         .route("/api/streams/refresh", post(streams::refresh))
+        .route("/schedule.ics", get(feeds::calendar))
+        .route("/playlist.m3u", get(feeds::playlist))
+        .route("/epg.xml", get(feeds::listings))
         .with_state(app.clone());
     let for_viewers = axum::middleware::from_fn_with_state(auth.clone(), auth::gate);
     let answers = Router::new()
@@ -148,6 +158,7 @@ pub fn router(parts: Parts, config: &Config, accepted: Accepted) -> Router {
         .route("/api/admin/plugins/reload", post(admin::reload_all))
         .route("/api/admin/plugins/{key}/events", get(admin::story))
         .route("/api/admin/sites", get(admin::sites))
+        .route("/api/admin/schedule", get(admin::schedule))
         .route("/api/admin/sites/{key}/run", post(admin::run_site))
         .route("/api/admin/events", get(admin::events))
         .route("/api/admin/diagnostics", get(diagnostics::list))

@@ -1,5 +1,8 @@
 //! What connects rooms that do not know each other, and runs beside them.
 
+use std::time::Duration;
+
+use http::header::{ETAG, IF_MODIFIED_SINCE, IF_NONE_MATCH, LAST_MODIFIED, RETRY_AFTER};
 use tokio::sync::broadcast;
 use tokio_util::sync::CancellationToken;
 
@@ -7,9 +10,10 @@ use crate::alerts::{self, Alerts, News};
 use crate::clock::Clock;
 use crate::config::Config;
 use crate::files;
-use crate::net::{Net, Plain};
+use crate::metrics::Metrics;
+use crate::net::{Egress, FetchError, Net, Plain};
 use crate::plugins::{self, Hint, Notice};
-use crate::schedule::{Fetched, Schedule};
+use crate::schedule::{Ask, FetchFailure, Fetched, Schedule, Validators};
 
 /// A version that took itself back is news for whoever dropped it.
 pub(super) async fn tell_rollbacks(
@@ -54,10 +58,14 @@ pub(super) fn hint(schedule: &Schedule) -> Hint {
     }
 }
 
+/// How often the operator's overrides of the schedule are looked at.
+const OVERRIDES: Duration = Duration::from_secs(30);
+
 pub(super) async fn poll_schedule(
     schedule: Schedule,
     net: Net,
     max_body: u64,
+    metrics: Metrics,
     stop: CancellationToken,
 ) {
     let egress = match net.egress(net.policy(&[])) {
@@ -65,35 +73,72 @@ pub(super) async fn poll_schedule(
         Err(error) => return tracing::error!(%error, "the schedule has no way out"),
     };
     loop {
-        let wait = schedule.next_poll_in();
+        let wait = schedule.next_poll_in().min(OVERRIDES);
         tokio::select! {
             () = stop.cancelled() => return,
             () = tokio::time::sleep(wait) => {}
         }
-        let polled = schedule.poll(|url| {
-            let egress = egress.clone();
-            async move {
-                let response = egress
-                    .send(egress.get(url), &Plain, "schedule")
-                    .await
-                    .map_err(|e| e.to_string())?;
-                let status = response.status.as_u16();
-                let body = response
-                    .collect(max_body)
-                    .await
-                    .map_err(|e| e.to_string())?;
-                Ok(Fetched { status, body })
+        let turn = async {
+            schedule.follow_overrides().await;
+            if schedule.next_poll_in().is_zero() {
+                let polled = schedule
+                    .poll_due(|ask| fetch(&egress, ask, max_body, &metrics))
+                    .await;
+                if polled.errors.is_empty() {
+                    tracing::info!(changed = polled.changed, "schedule polled");
+                }
             }
-        });
-        // A source that drips must not hold the service's end.
-        let polled = tokio::select! {
-            () = stop.cancelled() => return,
-            polled = polled => polled,
         };
-        if polled.error.is_none() {
-            tracing::info!(changed = polled.changed, "schedule polled");
+        // A source that drips must not hold the service's end.
+        tokio::select! {
+            () = stop.cancelled() => return,
+            () = turn => {}
         }
     }
+}
+
+async fn fetch(
+    egress: &Egress,
+    ask: Ask,
+    max_body: u64,
+    metrics: &Metrics,
+) -> Result<Fetched, FetchFailure> {
+    let mut request = egress.get(ask.url);
+    for (name, value) in [
+        (IF_NONE_MATCH, ask.validators.etag),
+        (IF_MODIFIED_SINCE, ask.validators.last_modified),
+    ] {
+        if let Some(value) = value.and_then(|value| value.parse().ok()) {
+            request.headers.insert(name, value);
+        }
+    }
+    let failed = |error: FetchError| match error {
+        FetchError::BodyTooLarge(_) => {
+            metrics.limit("schedule.max_body");
+            FetchFailure::TooLarge
+        }
+        error => FetchFailure::Unreachable(error.to_string()),
+    };
+    let response = egress.send(request, &Plain, "schedule").await;
+    let response = response.map_err(failed)?;
+    let text = |name| Some(response.headers.get(name)?.to_str().ok()?.to_owned());
+    let seconds = text(RETRY_AFTER).and_then(|seconds| seconds.parse().ok());
+    let validators = Validators {
+        etag: text(ETAG),
+        last_modified: text(LAST_MODIFIED),
+    };
+    let (status, is_encoded) = (response.status.as_u16(), response.is_encoded());
+    let body = response.collect(max_body).await.map_err(failed)?;
+    if is_encoded && status == 200 {
+        let why = "it is encoded, which was not asked for".to_owned();
+        return Err(FetchFailure::Unreachable(why));
+    }
+    Ok(Fetched {
+        status,
+        body,
+        validators,
+        retry_after: seconds.map(Duration::from_secs),
+    })
 }
 
 /// Takes away what a crash left half-written, wherever the service writes; the

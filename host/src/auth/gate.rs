@@ -3,8 +3,11 @@
 //!
 //! An app that cannot log in has its token in the path, `/t/{token}/…`. It opens
 //! what apps need and nothing else, and only to be read: such URLs are stored and
-//! passed around. The path goes on without the token, so nothing behind here can
-//! write it anywhere.
+//! passed around. The path goes on without the token, so nothing behind here writes it
+//! anywhere by accident; feeds, whose own addresses have it again, ask for it by its
+//! type.
+
+use std::sync::Arc;
 
 use axum::extract::{Request, State};
 use axum::middleware::Next;
@@ -18,6 +21,17 @@ use crate::answer::Failure;
 use crate::config::Viewers;
 
 const SEC_FETCH_SITE: HeaderName = HeaderName::from_static("sec-fetch-site");
+
+/// The token that stood in the path. It has no `Debug`.
+#[derive(Clone)]
+pub struct PathToken(Arc<str>);
+
+impl PathToken {
+    /// To be written into addresses that only who sent it gets.
+    pub(crate) fn reveal(&self) -> &str {
+        &self.0
+    }
+}
 
 /// What apps need: entries of playback, and feeds.
 const FOR_APPS: [&str; 5] = [
@@ -63,6 +77,7 @@ impl Auth {
                     return Err(Failure::new(status, "token_invalid", message));
                 }
                 *request.uri_mut() = rest;
+                request.extensions_mut().insert(PathToken(token.into()));
                 asker
             }
             None => self.asker(request.headers(), request.extensions())?,
@@ -88,7 +103,9 @@ pub async fn gate(State(auth): State<Auth>, request: Request, next: Next) -> Res
     let mut response = next.run(request).await;
     if !auth.is_open() {
         let cache = response.headers().get(CACHE_CONTROL);
-        if cache.is_none_or(|cache| cache != "no-store") {
+        let is_ours =
+            |cache: &HeaderValue| cache == "no-store" || cache.as_bytes().starts_with(b"private, ");
+        if !cache.is_some_and(is_ours) {
             let private = HeaderValue::from_static("private, no-cache");
             response.headers_mut().insert(CACHE_CONTROL, private);
         }

@@ -28,7 +28,7 @@ use ipnet::IpNet;
 use tokio_util::sync::CancellationToken;
 
 pub use self::cookie::NAME as LOGIN_COOKIE;
-pub use self::gate::gate;
+pub use self::gate::{PathToken, gate};
 pub use self::token::TokenError;
 
 use self::attempts::Attempts;

@@ -43,6 +43,7 @@ pub struct Config {
     pub health: Health,
     pub relay: Relay,
     pub schedule: Schedule,
+    pub guide: Guide,
     pub webhook: Webhook,
     pub log: Log,
     pub redis: Redis,
@@ -392,12 +393,22 @@ pub struct Schedule {
     /// Its path ends in `/`, so that `join` appends to it.
     #[serde(deserialize_with = "value::base_url")]
     pub jolpica_url: Url,
+    /// Its path ends in `/`, too.
+    #[serde(deserialize_with = "value::base_url")]
+    pub openf1_url: Url,
     #[serde(deserialize_with = "value::duration")]
     pub interval: Duration,
     #[serde(deserialize_with = "value::duration")]
     pub interval_near: Duration,
     #[serde(deserialize_with = "value::size")]
     pub max_body: ByteSize,
+}
+
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Guide {
+    #[serde(deserialize_with = "value::count")]
+    pub channels: usize,
 }
 
 #[derive(Debug, Clone, Deserialize)]

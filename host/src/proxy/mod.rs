@@ -32,7 +32,7 @@ use axum::Router;
 use axum::extract::{FromRequestParts, Path, RawQuery, State};
 use axum::response::Response;
 use axum::routing::get;
-use http::{HeaderMap, Method, Version, request};
+use http::{HeaderMap, Method, StatusCode, Version, request};
 use tokio::sync::Semaphore;
 use tokio_util::task::TaskTracker;
 use url::Url;
@@ -53,6 +53,8 @@ use crate::metrics::Metrics;
 use crate::net::{Egress, FetchError, Profile};
 use crate::playlist::Limits;
 
+/// Off air, a channel is asked for again after so many seconds.
+const OFF_AIR: u64 = 30;
 /// Without a viewer for this long, a stream's renditions are forgotten.
 const IDLE: Duration = Duration::from_secs(3600);
 /// Without a viewer for this long, what a playlist was is forgotten.
@@ -75,6 +77,8 @@ struct Inner {
     prefix: String,
     /// What stands before the path of a link: the same, or where media is served.
     link_prefix: String,
+    /// How many there are.
+    channels: usize,
     /// By stream id.
     renditions: moka::sync::Cache<String, Arc<Renditions>>,
     /// What playlists were when they were last seen.
@@ -141,6 +145,7 @@ impl Proxy {
             metrics,
             link_prefix: link_prefix.unwrap_or_else(|| prefix.clone()),
             prefix,
+            channels: config.guide.channels,
             renditions,
             seen,
         }))
@@ -156,6 +161,7 @@ impl Proxy {
         let entry = get(master);
         Router::new()
             .route("/streams/{id}/master.m3u8", entry)
+            .route("/channels/{slot}/master.m3u8", get(channel))
             .with_state(self)
     }
 
@@ -284,6 +290,39 @@ async fn master(
         let _ = directives.add(&name, &value);
     }
     let text = playlist::master(&proxy, &entry, directives).await?;
+    Ok(text::answer(&text, &headers))
+}
+
+/// `/channels/best`, then `2` and on: the playable streams in the order of the list.
+/// What is behind one changes, its address never does.
+async fn channel(
+    State(proxy): State<Proxy>,
+    Path(slot): Path<String>,
+    headers: HeaderMap,
+) -> Result<Response, Failure> {
+    let most = proxy.0.channels;
+    let number = match &*slot {
+        "best" => Some(1),
+        slot => slot
+            .parse()
+            .ok()
+            .filter(|number| (2..=most).contains(number)),
+    };
+    let number: usize = number.ok_or_else(|| {
+        let message = format!("channels are best and 2 to {most}");
+        Failure::new(StatusCode::NOT_FOUND, "not_found", message)
+    })?;
+    let snapshot = proxy.0.catalog.snapshot();
+    let mut playable = snapshot.streams.iter().filter(|entry| entry.playable());
+    let entry = playable.nth(number - 1).ok_or_else(|| Failure {
+        retry_after: Some(OFF_AIR),
+        ..Failure::new(
+            StatusCode::SERVICE_UNAVAILABLE,
+            "channel_off",
+            "nothing plays on this channel now",
+        )
+    })?;
+    let text = playlist::master(&proxy, entry, Directives::default()).await?;
     Ok(text::answer(&text, &headers))
 }
 

@@ -3,86 +3,136 @@
 
 use jiff::Timestamp;
 
-use super::document::SourceView;
+use super::bundled;
+use super::document::{OperatorView, SourceView};
+use super::feed::Feed;
+use super::merge::{self, Change, Disagreement, Sources};
 use super::model::Season;
-use super::report::Report;
-use super::source::SourceError;
-use super::store::{LoadError, MAX_SEASONS};
-use super::{bundled, merge, pace};
+use super::overrides::Overrides;
+use super::report::{Report, Source};
+use super::store::{HISTORY, Kept, LoadError, MAX_SEASONS};
 
-/// What is known, and how the last poll went.
+/// What is known, and how the last polls went.
 #[derive(Clone, Debug)]
 pub(super) struct Book {
     /// By year, no year twice.
     pub(super) seasons: Vec<Season>,
-    source_error: Option<SourceError>,
+    /// The last good one of each source and year: while a source is silent, its last
+    /// word counts.
+    reports: Vec<Report>,
+    history: Vec<Change>,
+    overrides: Overrides,
+    disagreements: Vec<(i16, Disagreement)>,
+    unmatched: Vec<(i16, String)>,
+    jolpica: Feed,
+    openf1: Feed,
     pub(super) store_error: Option<String>,
-    /// When the last poll of this process ended.
-    pub(super) polled_at: Option<Timestamp>,
-    pub(super) last: pace::Last,
-    pub(super) jitter: f64,
 }
 
 // === impl Book ===
 
 impl Book {
     /// What was stored, and the bundled season where its year was not.
-    pub(super) fn open(stored: Result<Vec<Season>, LoadError>) -> Self {
-        let (mut seasons, store_error) = match stored {
-            Ok(seasons) => (seasons, None),
-            Err(error) => (Vec::new(), Some(error.to_string())),
-        };
+    pub(super) fn open(
+        (kept, error): (Kept, Option<LoadError>),
+        overrides: Overrides,
+        now: Timestamp,
+    ) -> Self {
+        let mut seasons = kept.seasons;
         let bundled = bundled::season();
         if seasons.iter().all(|season| season.year != bundled.year) {
             seasons.push(bundled);
             seasons.sort_by_key(|season| season.year);
         }
-        Self {
+        let mut book = Self {
             seasons,
-            source_error: None,
-            store_error,
-            polled_at: None,
-            last: pace::Last::Good,
-            jitter: 1.0,
+            reports: kept.reports,
+            history: kept.history,
+            overrides,
+            disagreements: Vec::new(),
+            unmatched: Vec::new(),
+            jolpica: Feed::default(),
+            openf1: Feed::default(),
+            store_error: error.map(|error| error.to_string()),
+        };
+        book.remake_all(now);
+        book
+    }
+
+    pub(super) fn feed(&self, source: Source) -> &Feed {
+        match source {
+            Source::Jolpica => &self.jolpica,
+            Source::OpenF1 => &self.openf1,
         }
     }
 
-    /// Merges a source's report into what is known of its season.
-    pub(super) fn take_in(
-        &mut self,
-        report: Result<Report, SourceError>,
-        now: Timestamp,
-    ) -> Result<(), SourceError> {
-        let report = report?;
+    pub(super) fn feed_mut(&mut self, source: Source) -> &mut Feed {
+        match source {
+            Source::Jolpica => &mut self.jolpica,
+            Source::OpenF1 => &mut self.openf1,
+        }
+    }
+
+    /// What a source said takes the place of what it said before.
+    pub(super) fn take_in(&mut self, report: Report, now: Timestamp) {
+        let year = report.year;
         // Last year's goes when its successor's successor comes, and not before:
         // with nothing newer an old season is better than none.
-        self.seasons.retain(|season| season.year + 1 >= report.year);
-        let known = self
-            .seasons
-            .iter()
-            .position(|season| season.year == report.year);
-        let known = known
-            .map(|at| self.seasons.remove(at))
-            .filter(|season| season.fetched_at.is_some());
-        self.seasons.push(merge::merge(known.as_ref(), report, now));
-        self.seasons.sort_by_key(|season| season.year);
+        self.seasons.retain(|season| season.year + 1 >= year);
+        let is_same = |known: &Report| (known.source, known.year) == (report.source, year);
+        let is_news = self.reports.iter().any(is_same);
+        self.reports
+            .retain(|known| known.year + 1 >= year && !is_same(known));
+        self.reports.push(report);
+        self.remake(year, is_news, now);
         while self.seasons.len() > MAX_SEASONS {
-            self.seasons.remove(0);
+            let gone = self.seasons.remove(0).year;
+            self.reports.retain(|report| report.year != gone);
         }
-        Ok(())
     }
 
-    /// Notes how a poll ended.
-    pub(super) fn close(&mut self, error: Option<SourceError>, now: Timestamp) {
-        self.last = match (&error, self.last) {
-            (None, _) => pace::Last::Good,
-            (Some(error), _) if error.wants_quiet() => pace::Last::ToldOff,
-            (Some(_), pace::Last::Failed(times)) => pace::Last::Failed(times.saturating_add(1)),
-            (Some(_), _) => pace::Last::Failed(1),
+    /// Whether the operator's file is another one now.
+    pub(super) fn take_overrides(&mut self, overrides: Overrides, now: Timestamp) -> bool {
+        let is_news = self.overrides != overrides;
+        if is_news {
+            self.overrides = overrides;
+            self.remake_all(now);
+        }
+        is_news
+    }
+
+    fn remake_all(&mut self, now: Timestamp) {
+        let years: Vec<i16> = self.seasons.iter().map(|season| season.year).collect();
+        for year in years {
+            self.remake(year, true, now);
+        }
+    }
+
+    fn remake(&mut self, year: i16, is_news: bool, now: Timestamp) {
+        let at = self.seasons.iter().position(|season| season.year == year);
+        let known = at.map(|at| self.seasons.remove(at));
+        let said = |source| {
+            let mut reports = self.reports.iter();
+            reports.find(|report| (report.source, report.year) == (source, year))
         };
-        self.source_error = error;
-        self.polled_at = Some(now);
-        self.jitter = pace::jitter();
+        let sources = Sources {
+            jolpica: said(Source::Jolpica),
+            openf1: said(Source::OpenF1),
+            overrides: &self.overrides,
+            is_news,
+        };
+        let merged = merge::merge(year, known.as_ref(), &sources, now);
+        self.seasons.push(merged.season);
+        self.seasons.sort_by_key(|season| season.year);
+        self.disagreements.retain(|(of, _)| *of != year);
+        let found = merged.disagreements.into_iter();
+        self.disagreements.extend(found.map(|found| (year, found)));
+        self.unmatched.retain(|(of, _)| *of != year);
+        let unmatched = merged.unmatched.into_iter();
+        self.unmatched.extend(unmatched.map(|name| (year, name)));
+        self.history.extend(merged.changes);
+        let too_many = self.history.len().saturating_sub(HISTORY);
+        self.history.drain(..too_many);
     }
 
     /// Would a viewer see another schedule, or another trouble with it? That it
@@ -94,25 +144,75 @@ impl Book {
                 .map(|season| season.events.clone())
                 .collect::<Vec<_>>()
         };
-        events(self) != events(before) || self.source_error != before.source_error
+        let errors = |book: &Self| [book.jolpica.error.clone(), book.openf1.error.clone()];
+        events(self) != events(before) || errors(self) != errors(before)
     }
 
-    /// How each source is doing; the store only where it has trouble.
+    /// What the next start needs. The next version bundles a better season.
+    pub(super) fn kept(&self) -> Kept {
+        let fetched = self.seasons.iter();
+        let fetched = fetched.filter(|season| season.fetched_at.is_some());
+        Kept {
+            seasons: fetched.cloned().collect(),
+            reports: self.reports.clone(),
+            history: self.history.clone(),
+        }
+    }
+
+    /// How each source is doing; store and overrides only where they have trouble.
     pub(super) fn sources(&self) -> Vec<SourceView> {
-        let source = SourceView {
-            name: "jolpica".to_owned(),
-            fetched_at: self
-                .seasons
-                .iter()
-                .filter_map(|season| season.fetched_at)
-                .max(),
-            error: self.source_error.as_ref().map(ToString::to_string),
+        let source = |source: Source| {
+            let reports = self.reports.iter().filter(|report| report.source == source);
+            SourceView {
+                name: source.name().to_owned(),
+                fetched_at: reports.map(|report| report.fetched_at).max(),
+                error: self.feed(source).error.as_ref().map(ToString::to_string),
+            }
         };
-        let store = self.store_error.clone().map(|error| SourceView {
-            name: "store".to_owned(),
-            fetched_at: None,
-            error: Some(error),
-        });
-        std::iter::once(source).chain(store).collect()
+        let trouble = |name: &str, error: Option<String>| {
+            error.map(|error| SourceView {
+                name: name.to_owned(),
+                fetched_at: None,
+                error: Some(error),
+            })
+        };
+        let wrong = self.wrong_overrides();
+        let wrong = (!wrong.is_empty()).then(|| wrong.join("; "));
+        [Source::Jolpica, Source::OpenF1]
+            .map(source)
+            .into_iter()
+            .chain(trouble("store", self.store_error.clone()))
+            .chain(trouble("overrides", wrong))
+            .collect()
+    }
+
+    pub(super) fn operator_view(&self) -> OperatorView {
+        let disagreements = self.disagreements.iter();
+        let unmatched = self.unmatched.iter();
+        OperatorView {
+            sources: self.sources(),
+            disagreements: disagreements.map(|(_, found)| found.clone()).collect(),
+            unmatched: unmatched.map(|(_, name)| name.clone()).collect(),
+            changes: self.history.clone(),
+        }
+    }
+
+    /// What of the operator's file has no effect, and why.
+    fn wrong_overrides(&self) -> Vec<String> {
+        let has = |id: &String| {
+            let mut events = self.seasons.iter().flat_map(|season| &season.events);
+            events.any(|event| {
+                let mut sessions = event.sessions.iter();
+                event.id == *id || sessions.any(|session| event.session_id(session) == *id)
+            })
+        };
+        let unknown = self.overrides.ids().filter(|id| !has(id));
+        let unknown = unknown.map(|id| format!("{id:?}: is no event or session"));
+        self.overrides
+            .problems
+            .iter()
+            .cloned()
+            .chain(unknown)
+            .collect()
     }
 }

@@ -31,14 +31,17 @@ fn read(text: &str) -> Result<Season, serde_json::Error> {
         .into_iter()
         .zip(1..)
         .map(|(event, round)| Event {
-            id: event_id(bundle.year, &event.circuit.id, 1),
+            id: event_id(bundle.year, &event.circuit.id, false, 1),
             name: event.name,
-            round,
+            round: Some(round),
             circuit: event.circuit,
             sessions: event
                 .sessions
                 .into_iter()
-                .map(|(kind, at)| Session::new(kind, Some(at), utc_date(at)))
+                .map(|(kind, at)| Session {
+                    updated_at: bundle.made_at,
+                    ..Session::new(kind, Some(at), utc_date(at))
+                })
                 .collect(),
         });
     let mut season = Season {
@@ -54,6 +57,7 @@ fn read(text: &str) -> Result<Season, serde_json::Error> {
 #[serde(deny_unknown_fields)]
 struct Bundle {
     year: i16,
+    made_at: Timestamp,
     /// In the order of their rounds.
     events: Vec<BundledEvent>,
 }
@@ -96,7 +100,7 @@ mod tests {
             .iter()
             .filter(|e| e.sessions.iter().any(|s| s.kind == Kind::Sprint));
         assert_eq!(sprints.count(), 6);
-        let rounds: Vec<u16> = season.events.iter().map(|e| e.round).collect();
+        let rounds: Vec<u16> = season.events.iter().filter_map(|e| e.round).collect();
         assert_eq!(rounds, (1..=23).collect::<Vec<_>>());
     }
 }

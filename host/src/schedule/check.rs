@@ -5,12 +5,14 @@ use std::collections::BTreeSet;
 
 use jiff::civil::{Date, date};
 
-use super::model::{Event, Season, Session, event_id, utc_date};
+use super::merge::Change;
+use super::model::{Circuit, Event, Season, Session, event_id, utc_date};
+use super::report::{Listed, Report};
 
 /// The longest real season had 24 events; room for tests and re-runs.
 pub(super) const MAX_EVENTS: usize = 40;
 /// One per [`Kind`](super::Kind).
-pub(super) const MAX_SESSIONS: usize = 7;
+pub(super) const MAX_SESSIONS: usize = 10;
 /// Characters in any text shown to people. The longest real name has about 60.
 pub(super) const MAX_TEXT: usize = 120;
 /// Characters in a circuit's id, which is part of ids and addresses.
@@ -61,26 +63,72 @@ impl Season {
     }
 }
 
+// === impl Report ===
+
+impl Report {
+    /// As [`Season::check`], of what a source said.
+    pub(super) fn check(&self) -> Result<(), Flaw> {
+        if !YEARS.contains(&self.year) {
+            return Err(Flaw::Year(self.year));
+        }
+        if self.events.len() > MAX_EVENTS {
+            return Err(Flaw::TooMany("report"));
+        }
+        for event in &self.events {
+            let Listed {
+                name,
+                circuit,
+                sessions,
+                ..
+            } = event;
+            texts(name, circuit)?;
+            if !circuit.id.is_empty() && !is_circuit_id(&circuit.id) {
+                return Err(Flaw::Text("circuit id"));
+            }
+            if sessions.len() > MAX_SESSIONS {
+                return Err(Flaw::TooMany("event"));
+            }
+            let mut kinds = BTreeSet::new();
+            for said in sessions {
+                if !kinds.insert(said.kind) {
+                    return Err(Flaw::Duplicate(said.kind.slug().to_owned()));
+                }
+                let session = Session {
+                    end: said.end,
+                    ..Session::new(said.kind, said.time.start(), said.time.date())
+                };
+                if !session.is_near(self.year) {
+                    return Err(Flaw::Time(name.clone()));
+                }
+            }
+        }
+        Ok(())
+    }
+}
+
+// === impl Change ===
+
+impl Change {
+    pub(super) fn check(&self) -> Result<(), Flaw> {
+        match is_event_id(&self.session) {
+            true => Ok(()),
+            false => Err(Flaw::Text("a change's session")),
+        }
+    }
+}
+
 // === impl Event ===
 
 impl Event {
     fn check(&self, year: i16) -> Result<(), Flaw> {
-        let texts = [
-            (&self.name, "event name"),
-            (&self.circuit.name, "circuit name"),
-            (&self.circuit.locality, "locality"),
-            (&self.circuit.country, "country"),
-        ];
-        for (text, what) in texts {
-            if *text != clean(text) {
-                return Err(Flaw::Text(what));
-            }
-        }
+        texts(&self.name, &self.circuit)?;
         if !is_circuit_id(&self.circuit.id) {
             return Err(Flaw::Text("circuit id"));
         }
-        if !self.id.starts_with(&event_id(year, &self.circuit.id, 1))
-            || !is_id(&self.id, MAX_ID + 10)
+        if !self
+            .id
+            .starts_with(&event_id(year, &self.circuit.id, false, 1))
+            || !is_id(&self.id, MAX_ID + 20)
         {
             return Err(Flaw::Text("event id"));
         }
@@ -105,23 +153,44 @@ impl Event {
 impl Session {
     /// Within the year or a month around it, and no longer than a day.
     fn is_near(&self, year: i16) -> bool {
-        let first = date(year - 1, 12, 1);
-        let last = date(year + 1, 1, 31);
-        let inside = |date: Date| (first..=last).contains(&date);
         let length_is_sane = match (self.start, self.end) {
             (Some(start), Some(end)) => start < end && end.duration_since(start).as_hours() < 24,
             (None, Some(_)) => false,
             _ => true,
         };
-        inside(self.date)
+        is_in_season(self.date, year)
             && self.start.is_none_or(|start| utc_date(start) == self.date)
             && length_is_sane
     }
 }
 
+fn texts(name: &str, circuit: &Circuit) -> Result<(), Flaw> {
+    for (text, what) in [
+        (name, "event name"),
+        (&circuit.name, "circuit name"),
+        (&circuit.locality, "locality"),
+        (&circuit.country, "country"),
+    ] {
+        if text != clean(text) {
+            return Err(Flaw::Text(what));
+        }
+    }
+    Ok(())
+}
+
+/// Within the year or a month around it.
+pub(super) fn is_in_season(day: Date, year: i16) -> bool {
+    (date(year - 1, 12, 1)..=date(year + 1, 1, 31)).contains(&day)
+}
+
 /// May this be part of an id? Upstream's ids are ASCII words.
 pub(super) fn is_circuit_id(id: &str) -> bool {
     is_id(id, MAX_ID)
+}
+
+/// May this be the id of an event or a session?
+pub(super) fn is_event_id(id: &str) -> bool {
+    is_id(id, MAX_ID + 40)
 }
 
 fn is_id(id: &str, max: usize) -> bool {

@@ -4,6 +4,7 @@
 use jiff::{Timestamp, civil::Date};
 use serde::{Deserialize, Serialize};
 
+use super::merge::{Change, Disagreement};
 use super::model::{Event, Kind, Season, Session, Status};
 use super::state::{self, State};
 use super::{circuits, model};
@@ -28,7 +29,8 @@ pub struct Document {
 /// How one source is doing.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct SourceView {
-    /// `jolpica`, or `store` when the disk is the trouble.
+    /// `jolpica` or `openf1`; `store` when the disk is the trouble, and `overrides`
+    /// when the operator's own file is.
     pub name: String,
     /// When it last gave something usable.
     pub fetched_at: Option<Timestamp>,
@@ -43,8 +45,8 @@ pub struct EventView {
     pub id: String,
     /// `Bahrain Grand Prix in Malaysia`.
     pub name: String,
-    /// Its number now, to be shown and not to be relied on.
-    pub round: u16,
+    /// Its number now, to be shown and not to be relied on; `null` for a test.
+    pub round: Option<u16>,
     /// Where.
     pub circuit: CircuitView,
     /// In the order of their times.
@@ -64,6 +66,8 @@ pub struct CircuitView {
     pub country: String,
     /// IANA name; `null` for a circuit that is not in the table.
     pub timezone: Option<String>,
+    /// Degrees north and east; `null` for a circuit that is not in the table.
+    pub position: Option<(f64, f64)>,
 }
 
 /// One session.
@@ -85,8 +89,27 @@ pub struct SessionView {
     pub state: State,
     /// What is known of its time.
     pub status: Status,
-    /// When its time last changed.
+    /// When its time last changed, or it was called off or on again.
     pub changed_at: Option<Timestamp>,
+    /// The time it had before the one it has.
+    pub previous_start: Option<Timestamp>,
+    /// When anything of it last changed.
+    pub updated_at: Timestamp,
+    /// How often its start, end or status changed.
+    pub sequence: u32,
+}
+
+/// What an operator sees of how the schedule is made.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct OperatorView {
+    /// Where it comes from, and what is wrong there.
+    pub sources: Vec<SourceView>,
+    /// Where the sources say different things, and what is shown.
+    pub disagreements: Vec<Disagreement>,
+    /// Meetings at circuits that are in no table: they are not shown.
+    pub unmatched: Vec<String>,
+    /// The newest last; the oldest go.
+    pub changes: Vec<Change>,
 }
 
 /// The session that is on, or the next one: a hint for extractors, and what the
@@ -118,6 +141,7 @@ impl EventView {
             country,
         } = event.circuit.clone();
         let timezone = circuits::time_zone(&id).map(str::to_owned);
+        let position = circuits::position(&id);
         let sessions = event.sessions.iter().map(|session| SessionView {
             id: event.session_id(session),
             kind: session.kind,
@@ -126,8 +150,11 @@ impl EventView {
             end: session.end(),
             date: session.date,
             state: state::of(session, now),
-            status: session.status(),
+            status: session.status,
             changed_at: session.changed_at,
+            previous_start: session.previous_start,
+            updated_at: session.updated_at,
+            sequence: session.sequence,
         });
         Self {
             id: event.id.clone(),
@@ -139,6 +166,7 @@ impl EventView {
                 locality,
                 country,
                 timezone,
+                position,
             },
             sessions: sessions.collect(),
         }
@@ -166,10 +194,12 @@ pub(super) fn current(seasons: &[Season], now: Timestamp) -> Option<CurrentSessi
         State::Live => Some(0),
         State::Overtime => Some(1),
         State::Soon | State::Upcoming => Some(2),
-        State::Finished | State::Unconfirmed => None,
+        State::Finished => None,
     };
+    let is_counted = |session: &Session| session.status.is_on() && session.missing_since.is_none();
     let all = seasons.iter().flat_map(|season| &season.events);
     let all = all.flat_map(|event| event.sessions.iter().map(move |session| (event, session)));
+    let all = all.filter(|(_, session)| is_counted(session));
     let candidates = all.filter_map(|(event, session)| {
         let state = state::of(session, now);
         Some((
@@ -201,6 +231,8 @@ pub(super) fn is_near(seasons: &[Season], now: Timestamp, window: std::time::Dur
         .flat_map(|season| &season.events)
         .flat_map(|event| &event.sessions);
     sessions.any(|session: &Session| {
-        !state::is_past(session, now) && state::earliest_start(session) <= until
+        session.status.is_on()
+            && !state::is_past(session, now)
+            && state::earliest_start(session) <= until
     })
 }

@@ -1,68 +1,23 @@
 //! Reads an answer of Jolpica (the successor of Ergast) for one season.
 //!
-//! The body is hostile until proven otherwise: everything is capped, an answer
-//! that is not whole is refused with a typed error, and one race that is wrong
-//! is left out without the others. Nothing of the body gets into an error's
-//! text, because those are shown to viewers.
+//! Everything is capped, an answer that is not whole is refused with a typed error,
+//! and one race that is wrong is left out without the others.
 
-use jiff::{Timestamp, civil::Date};
+use jiff::Timestamp;
 use serde::Deserialize;
 use serde_json::Value;
 
+use super::answer::{AnswerError, read_date, read_json};
 use super::check::{MAX_EVENTS, YEARS, clean, is_circuit_id};
 use super::model::{Circuit, Kind};
-use super::report::{Listed, Problem, Report, Time};
-
-/// A season is about 26 kB. A tree of small values takes some twenty times its
-/// text in memory, so this also bounds what one answer costs.
-pub(super) const MAX_BODY: usize = 1024 * 1024;
+use super::report::{Listed, Problem, Report, Said, Source, Time};
 
 /// The largest page Jolpica gives; its default of 30 would cut a longer season.
 pub(super) const PAGE: usize = 100;
 
-/// Why an answer is no season.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-pub enum AnswerError {
-    /// Longer than any season.
-    #[error("the answer is too large")]
-    TooLarge,
-    /// HTML, half a body, nothing.
-    #[error("the answer is not JSON")]
-    NotJson,
-    /// JSON, but not a season's.
-    #[error("the answer does not have the expected shape")]
-    Shape,
-    /// Another season than asked for.
-    #[error("the answer is for season {got}, not {asked}")]
-    WrongSeason {
-        /// The season asked for.
-        asked: i16,
-        /// The season answered.
-        got: i16,
-    },
-    /// It says there are more or fewer races than it lists.
-    #[error("the answer lists {listed} of {total} races")]
-    Incomplete {
-        /// Races in the answer.
-        listed: usize,
-        /// Races there are by its own account.
-        total: usize,
-    },
-    /// More races than a season can have.
-    #[error("the answer lists too many races")]
-    TooMany,
-    /// A season without a race, or without one that can be read.
-    #[error("the answer has no usable race")]
-    Empty,
-}
-
 /// Reads `body` as the answer for season `year`.
-pub(super) fn parse(body: &[u8], year: i16) -> Result<Report, AnswerError> {
-    if body.len() > MAX_BODY {
-        return Err(AnswerError::TooLarge);
-    }
-    let body = body.strip_prefix(b"\xef\xbb\xbf").unwrap_or(body);
-    let tree: Value = serde_json::from_slice(body).map_err(|_| AnswerError::NotJson)?;
+pub(super) fn parse(body: &[u8], year: i16, fetched_at: Timestamp) -> Result<Report, AnswerError> {
+    let tree = read_json(body)?;
     let Envelope { data } = serde_json::from_value(tree).map_err(|_| AnswerError::Shape)?;
     let got = number(&data.table.season).ok_or(AnswerError::Shape)?;
     if got != year || !YEARS.contains(&year) {
@@ -76,16 +31,20 @@ pub(super) fn parse(body: &[u8], year: i16) -> Result<Report, AnswerError> {
     if listed != total {
         return Err(AnswerError::Incomplete { listed, total });
     }
-    read_races(data.table.races, year)
-}
-
-fn read_races(races: Vec<Value>, year: i16) -> Result<Report, AnswerError> {
     let mut report = Report {
+        source: Source::Jolpica,
         year,
-        events: Vec::with_capacity(races.len()),
+        fetched_at,
+        events: Vec::with_capacity(listed),
         complete: true,
         problems: Vec::new(),
     };
+    read_races(data.table.races, &mut report);
+    report.checked()
+}
+
+fn read_races(races: Vec<Value>, report: &mut Report) {
+    let year = report.year;
     for (index, race) in races.into_iter().enumerate() {
         let place = format!("race {}", index + 1);
         match read_race(race, year, index, &mut report.problems) {
@@ -106,11 +65,6 @@ fn read_races(races: Vec<Value>, year: i16) -> Result<Report, AnswerError> {
                 report.problems.push(Problem { event: place, what });
             }
         }
-    }
-    if report.events.is_empty() {
-        Err(AnswerError::Empty)
-    } else {
-        Ok(report)
     }
 }
 
@@ -154,11 +108,16 @@ fn read_race(
             note("has a session without a date");
             Time::Doubtful(day)
         });
-        if sessions.iter().any(|(seen, _)| *seen == kind) {
+        if sessions.iter().any(|said: &Said| said.kind == kind) {
             note("has two sessions of one kind");
             continue;
         }
-        sessions.push((kind, time));
+        sessions.push(Said {
+            kind,
+            time,
+            end: None,
+            off: None,
+        });
     }
     let circuit = Circuit {
         id: race.circuit.id,
@@ -168,7 +127,7 @@ fn read_race(
     };
     let mut event = Listed {
         name,
-        round,
+        round: Some(round),
         circuit,
         day,
         sessions,
@@ -189,12 +148,6 @@ fn read_time(when: &When) -> Option<Time> {
     let start = when.time.as_deref().filter(|time| time.len() <= 20);
     let start = start.and_then(|time| format!("{date}T{time}").parse::<Timestamp>().ok());
     Some(start.map_or(Time::On(date), Time::At))
-}
-
-/// Exactly `YYYY-MM-DD`.
-fn read_date(text: &str) -> Option<Date> {
-    let date = (text.len() == 10).then(|| text.parse::<Date>().ok())??;
-    YEARS.contains(&date.year()).then_some(date)
 }
 
 /// All of Jolpica's scalars are strings; a number is taken where one comes.
@@ -287,13 +240,18 @@ impl Race {
     /// Every session there is an entry for; `None` for one that can't be read.
     fn take_sessions(&mut self, year: i16) -> Vec<(Kind, Option<When>)> {
         // Ergast called the shootout of 2023 the second practice. Before that
-        // year a sprint weekend did have a second practice, and since then none.
+        // year a sprint weekend did have a second practice, and since then none:
+        // in 2024 Jolpica listed one beside the shootout's own entry.
         let has_own_entry = self.sprint_qualifying.is_some() || self.sprint_shootout.is_some();
-        let second = if year >= 2023 && self.sprint.is_some() && !has_own_entry {
+        let has_no_second = year >= 2023 && self.sprint.is_some();
+        let second = if has_no_second && !has_own_entry {
             Kind::SprintQualifying
         } else {
             Kind::Practice2
         };
+        if has_no_second && has_own_entry {
+            self.practice2 = None;
+        }
         let race = When {
             date: self.date.clone(),
             time: self.time.take(),

@@ -1,154 +1,558 @@
-//! From what is known and what a source now says to what is known next. Pure.
+//! From what is known and what the sources say to what is known next. Pure.
 //!
-//! Nothing that was known goes away because one answer lacks it: it stays,
-//! marked. A time that can't be true does not replace one that could.
+//! Nothing that was known goes away because one answer lacks it: it stays, marked. A
+//! time that can't be true does not replace one that could. Ids, and how often
+//! something became another, go from one season to the next: whoever subscribed has
+//! them.
 
-use jiff::Timestamp;
+use std::time::Duration;
+
+use jiff::{Timestamp, civil::Date};
+use serde::Serialize;
 
 use super::check::MAX_EVENTS;
-use super::model::{Event, Season, Session, event_id};
-use super::report::{Listed, Report, Time};
+use super::matching::{self, Group};
+use super::model::{Event, Kind, Season, Session, Status, event_id, utc_date};
+use super::overrides::Overrides;
+use super::report::{Off, Report, Said, Source, Time};
+use super::{circuits, state};
 
-/// What is known of the season after `report`, which was fetched at `now`.
+/// Up to here two sources mean the same session, and the timetable knows better when
+/// it is. A day is in it: Jolpica listed Las Vegas by the track's date and the time
+/// in UTC, which is a day early.
+const SAME: Duration = Duration::from_hours(24);
+/// What one source alone takes away has to be away in two answers this far apart.
+const GONE_FOR_GOOD: Duration = Duration::from_hours(6);
+
+/// What is to be made of a season.
+pub(super) struct Sources<'r> {
+    /// The reports of one year; without one, that source says nothing.
+    pub(super) jolpica: Option<&'r Report>,
+    pub(super) openf1: Option<&'r Report>,
+    pub(super) overrides: &'r Overrides,
+    /// Whether a difference is something that changed. What a source says for the
+    /// first time is none: it was so all along.
+    pub(super) is_news: bool,
+}
+
+/// What is known next, and what the operator should see of how that was decided.
+pub(super) struct Merged {
+    pub(super) season: Season,
+    pub(super) disagreements: Vec<Disagreement>,
+    /// Meetings whose circuit nobody knows.
+    pub(super) unmatched: Vec<String>,
+    pub(super) changes: Vec<Change>,
+}
+
+/// Where the sources say different things.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Disagreement {
+    /// `2026-miami-race`.
+    pub session: String,
+    /// What it is about.
+    pub about: About,
+    /// When it starts as the calendar has it.
+    pub jolpica: Option<Timestamp>,
+    /// When it starts as the timetable has it.
+    pub openf1: Option<Timestamp>,
+    /// What is shown.
+    pub used: Option<Timestamp>,
+}
+
+/// What sources can disagree about.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum About {
+    /// When it starts.
+    Start,
+    /// Whether it takes place.
+    Listed,
+}
+
+/// One thing that became another.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, serde::Deserialize)]
+pub struct Change {
+    /// When that was seen.
+    pub at: Timestamp,
+    /// `2026-miami-race`.
+    pub session: String,
+    /// When it started and its status, before.
+    pub before: (Option<Timestamp>, Status),
+    /// The same, since.
+    pub after: (Option<Timestamp>, Status),
+}
+
+/// What is decided about one session.
+#[derive(Clone, Copy)]
+struct Verdict {
+    start: Option<Timestamp>,
+    end: Option<Timestamp>,
+    date: Date,
+    status: Status,
+    missing_since: Option<Timestamp>,
+}
+
+/// What is known of the season of `year` after `sources`, at `now`.
 ///
-/// `known` must be something a source said: the bundled season would make
-/// every difference to it look like news.
-pub(super) fn merge(known: Option<&Season>, report: Report, now: Timestamp) -> Season {
-    let mut left: Vec<Event> = known
-        .map(|season| season.events.clone())
-        .unwrap_or_default();
+/// A `known` that nobody fetched is the bundled season: it lends ids, and every
+/// difference to it is no news.
+pub(super) fn merge(
+    year: i16,
+    known: Option<&Season>,
+    sources: &Sources<'_>,
+    now: Timestamp,
+) -> Merged {
+    let mut left: Vec<Event> = known.map(|known| known.events.clone()).unwrap_or_default();
     let mut taken: Vec<String> = left.iter().map(|event| event.id.clone()).collect();
-    let mut events = Vec::with_capacity(report.events.len());
-    for (listed, before) in pair(report.events, &mut left) {
-        let id = before.as_ref().map_or_else(
-            || free_id(report.year, &listed.circuit.id, &taken),
-            |event| event.id.clone(),
-        );
-        taken.push(id.clone());
-        events.push(update(id, before, listed, now));
-    }
-    for mut gone in left {
-        if report.complete {
-            mark_missing(&mut gone.sessions, now);
-        }
-        events.push(gone);
-    }
-    // What is listed now comes first, so the bound takes what is long gone.
-    events.truncate(MAX_EVENTS);
-    let mut season = Season {
-        year: report.year,
-        fetched_at: Some(now),
-        events,
+    let is_fetched = known.is_some_and(|known| known.fetched_at.is_some());
+    let (groups, unmatched) = matching::groups(sources.jolpica, sources.openf1);
+    let mut merged = Merged {
+        season: Season {
+            year,
+            fetched_at: sources
+                .fetched_at()
+                .or(known.and_then(|known| known.fetched_at)),
+            events: Vec::with_capacity(groups.len()),
+        },
+        disagreements: Vec::new(),
+        unmatched,
+        changes: Vec::new(),
     };
+    for (group, before) in matching::pair(groups, &mut left) {
+        let id = before
+            .as_ref()
+            .map_or_else(|| free_id(year, &group, &taken), |event| event.id.clone());
+        taken.push(id.clone());
+        let desk = Desk {
+            sources,
+            group,
+            before,
+            is_fetched,
+            now,
+        };
+        desk.decide(id, &mut merged);
+    }
+    if is_fetched || sources.jolpica.is_none() {
+        for event in left {
+            let desk = Desk {
+                sources,
+                group: Group::of_known(&event),
+                before: Some(event.clone()),
+                is_fetched,
+                now,
+            };
+            desk.decide(event.id, &mut merged);
+        }
+    }
+    let season = &mut merged.season;
+    // What is listed now comes first, so the bound takes what is long gone.
+    season.events.truncate(MAX_EVENTS);
     season.sort();
-    season
+    merged
 }
 
-/// Finds for each listed event the known one that it is: same circuit, nearest
-/// day. Closest pairs first, so that of two events at one circuit the one that
-/// went does not take the other's identity. The found ones leave `known`.
-fn pair(listed: Vec<Listed>, known: &mut Vec<Event>) -> Vec<(Listed, Option<Event>)> {
-    let mut distances = Vec::new();
-    for (at, new) in listed.iter().enumerate() {
-        for old in known.iter().filter(|old| old.circuit.id == new.circuit.id) {
-            let days = old
-                .day()
-                .map_or(i32::MAX, |day| (day - new.day).get_days().abs());
-            distances.push((days, at, old.id.clone()));
-        }
-    }
-    distances.sort();
-    let mut pairs: Vec<(Listed, Option<Event>)> =
-        listed.into_iter().map(|new| (new, None)).collect();
-    for (_, at, id) in distances {
-        if pairs[at].1.is_none()
-            && let Some(place) = known.iter().position(|old| old.id == id)
-        {
-            pairs[at].1 = Some(known.swap_remove(place));
-        }
-    }
-    pairs
-}
-
-fn free_id(year: i16, circuit: &str, taken: &[String]) -> String {
+fn free_id(year: i16, group: &Group<'_>, taken: &[String]) -> String {
     (1..)
-        .map(|nth| event_id(year, circuit, nth))
+        .map(|nth| event_id(year, &group.circuit.id, group.is_testing, nth))
         .find(|id| !taken.contains(id))
         .expect("numbers do not run out")
 }
 
-fn update(id: String, before: Option<Event>, listed: Listed, now: Timestamp) -> Event {
-    let mut before = before.map(|event| event.sessions).unwrap_or_default();
-    let mut sessions = Vec::with_capacity(listed.sessions.len());
-    for (kind, time) in listed.sessions {
-        let known = before
-            .iter()
-            .position(|session| session.kind == kind)
-            .map(|at| before.swap_remove(at));
-        sessions.push(match known {
-            Some(known) => follow(known, time, now),
-            None => Session::new(kind, time.start(), time.date()),
-        });
+/// One event, while it is decided.
+struct Desk<'r, 's> {
+    sources: &'s Sources<'r>,
+    group: Group<'r>,
+    before: Option<Event>,
+    /// What was known is somebody's word, not the bundle's.
+    is_fetched: bool,
+    now: Timestamp,
+}
+
+impl Sources<'_> {
+    fn fetched_at(&self) -> Option<Timestamp> {
+        let reports = [self.jolpica, self.openf1];
+        let times = reports
+            .into_iter()
+            .flatten()
+            .map(|report| report.fetched_at);
+        times.max()
     }
-    mark_missing(&mut before, now);
-    sessions.append(&mut before);
-    Event {
-        id,
-        name: listed.name,
-        round: listed.round,
-        circuit: listed.circuit,
-        sessions,
+
+    fn of(&self, source: Source) -> Option<&Report> {
+        match source {
+            Source::Jolpica => self.jolpica,
+            Source::OpenF1 => self.openf1,
+        }
     }
 }
 
-/// A known session after a source named `time` for it.
-fn follow(known: Session, time: Time, now: Timestamp) -> Session {
-    let known = Session {
-        missing_since: None,
-        doubtful: false,
-        ..known
-    };
-    match time {
-        Time::At(start) if known.start == Some(start) => known,
-        Time::At(start) => Session {
+impl Desk<'_, '_> {
+    fn decide(&self, id: String, merged: &mut Merged) {
+        let before = self.before.as_ref();
+        let mut event = Event {
+            id,
+            name: self.group.name.clone(),
+            round: self.group.round.or(before.and_then(|event| event.round)),
+            circuit: self.group.circuit.clone(),
+            sessions: Vec::new(),
+        };
+        let is_renamed = before
+            .is_some_and(|before| before.name != event.name || before.circuit != event.circuit);
+        let mut verdicts: Vec<(Kind, Verdict)> = Vec::new();
+        for kind in self.kinds() {
+            let (verdict, differs) = self.verdict(kind);
+            verdicts.push((kind, verdict));
+            if let Some(about) = differs {
+                let (jolpica, openf1) = self.said(kind);
+                merged.disagreements.push(Disagreement {
+                    session: format!("{}-{}", event.id, kind.slug()),
+                    about,
+                    jolpica: jolpica.and_then(|said| said.time.start()),
+                    openf1: openf1.and_then(|said| said.time.start()),
+                    used: verdict.start,
+                });
+            }
+        }
+        doubt_what_cannot_be(&mut verdicts);
+        for (kind, mut verdict) in verdicts {
+            let session_id = format!("{}-{}", event.id, kind.slug());
+            let said = self.sources.overrides.of(&event.id, &session_id);
+            if let Some(start) = said.start {
+                (verdict.start, verdict.end) = (Some(start), None);
+                verdict.date = utc_date(start);
+                verdict.status = Status::Scheduled;
+            }
+            verdict.end = said
+                .end
+                .filter(|end| Some(*end) > verdict.start)
+                .or(verdict.end);
+            verdict.status = said.status.unwrap_or(verdict.status);
+            let known = before
+                .and_then(|before| before.sessions.iter().find(|session| session.kind == kind));
+            let next = self.next(kind, known, verdict, is_renamed);
+            if let Some(known) = known.filter(|_| self.is_news())
+                && (known.start, known.status) != (next.start, next.status)
+            {
+                merged.changes.push(Change {
+                    at: self.now,
+                    session: session_id,
+                    before: (known.start, known.status),
+                    after: (next.start, next.status),
+                });
+            }
+            event.sessions.push(next);
+        }
+        if !event.sessions.is_empty() {
+            merged.season.events.push(event);
+        }
+    }
+
+    /// Every kind that anybody names or that is known.
+    fn kinds(&self) -> Vec<Kind> {
+        let group = &self.group;
+        let listed = [group.jolpica, group.openf1].into_iter().flatten();
+        let listed = listed.flat_map(|listed| listed.sessions.iter().map(|said| said.kind));
+        let known = self.before.iter().filter(|_| self.keeps_known());
+        let known = known.flat_map(|event| event.sessions.iter().map(|session| session.kind));
+        let mut kinds: Vec<Kind> = listed.chain(known).collect();
+        kinds.sort();
+        kinds.dedup();
+        kinds
+    }
+
+    fn said(&self, kind: Kind) -> (Option<&Said>, Option<&Said>) {
+        (
+            self.group.jolpica.and_then(|listed| listed.said(kind)),
+            self.group.openf1.and_then(|listed| listed.said(kind)),
+        )
+    }
+
+    /// What was bundled gives way to the first calendar that is fetched.
+    fn keeps_known(&self) -> bool {
+        self.is_fetched || self.sources.jolpica.is_none()
+    }
+
+    fn is_news(&self) -> bool {
+        self.is_fetched && self.sources.is_news
+    }
+
+    fn known(&self, kind: Kind) -> Option<&Session> {
+        let before = self.before.as_ref()?;
+        before.sessions.iter().find(|session| session.kind == kind)
+    }
+
+    fn verdict(&self, kind: Kind) -> (Verdict, Option<About>) {
+        let (jolpica, openf1) = self.said(kind);
+        let known = self.known(kind);
+        let (mut verdict, differs) = self.time(jolpica, openf1, known);
+        let absence = self.absence(jolpica, openf1, known);
+        match absence {
+            Absence::None => (verdict, differs),
+            Absence::Alone => {
+                verdict.status = Status::Unconfirmed;
+                (verdict, Some(About::Listed))
+            }
+            Absence::Since {
+                since,
+                is_sure,
+                off,
+            } => {
+                verdict.missing_since = Some(since);
+                verdict.status = if is_sure { off } else { Status::Unconfirmed };
+                // Both agree that it is off: nothing to be looked at.
+                let disagree = jolpica.is_some() || openf1.is_some_and(|said| said.off.is_none());
+                (verdict, disagree.then_some(About::Listed))
+            }
+        }
+    }
+
+    /// When it is, by what is said of its time.
+    fn time(
+        &self,
+        jolpica: Option<&Said>,
+        openf1: Option<&Said>,
+        known: Option<&Session>,
+    ) -> (Verdict, Option<About>) {
+        let start = |said: Option<&Said>| said.and_then(|said| said.time.start());
+        let end = openf1.and_then(|said| said.end);
+        let at = |start: Timestamp, end: Option<Timestamp>, status| Verdict {
             start: Some(start),
-            end: None,
-            date: time.date(),
-            moved_from: known.start,
-            changed_at: Some(now),
-            ..known
-        },
-        // Its day is the same and its time got lost, or what the source says
-        // can't be: the known time is the better guess, and no more than that.
-        Time::On(date) if date == known.date => Session {
-            doubtful: true,
-            ..known
-        },
-        Time::Doubtful(_) => Session {
-            doubtful: true,
-            ..known
-        },
-        Time::On(date) => Session {
+            end: end.or_else(|| {
+                let known = known.filter(|known| known.start == Some(start));
+                known.and_then(|known| known.end)
+            }),
+            date: utc_date(start),
+            status,
+            missing_since: None,
+        };
+        match (start(jolpica), start(openf1)) {
+            (Some(one), Some(other)) => {
+                let apart = one.duration_since(other).unsigned_abs();
+                let differs = (one != other).then_some(About::Start);
+                if apart <= SAME {
+                    return (at(other, end, Status::Scheduled), differs);
+                }
+                let before = known.and_then(|known| known.start);
+                let used = before.filter(|before| [one, other].contains(before));
+                let used = used.unwrap_or(one);
+                let end = end.filter(|_| used == other);
+                (at(used, end, Status::Unconfirmed), differs)
+            }
+            (None, Some(start)) => (at(start, end, Status::Scheduled), None),
+            (Some(start), None) => (at(start, None, Status::Scheduled), None),
+            (None, None) => (self.without_a_time(jolpica.or(openf1), known), None),
+        }
+    }
+
+    /// Nobody names a time that can be.
+    fn without_a_time(&self, said: Option<&Said>, known: Option<&Session>) -> Verdict {
+        let keep = |known: &Session, status| Verdict {
+            start: known.start,
+            end: known.end,
+            date: known.date,
+            status,
+            missing_since: None,
+        };
+        let day = |date| Verdict {
             start: None,
             end: None,
             date,
-            moved_from: known.start,
-            changed_at: Some(now),
-            ..known
-        },
+            status: Status::Unconfirmed,
+            missing_since: None,
+        };
+        match (said.map(|said| said.time), known) {
+            // Nobody says anything, which is another question than when it is.
+            (None, Some(known)) => Verdict {
+                missing_since: known.missing_since,
+                ..keep(known, known.status)
+            },
+            // Its day is the same and its time got lost, or what the source says
+            // can't be: the known time is the better guess, and no more than that.
+            (Some(Time::Doubtful(_)), Some(known)) if self.is_fetched => {
+                keep(known, Status::Unconfirmed)
+            }
+            (Some(Time::On(date)), Some(known))
+                if self.is_fetched && self.is_day_of(known, date) =>
+            {
+                keep(known, Status::Unconfirmed)
+            }
+            (Some(time), _) => day(time.date()),
+            (None, None) => day(self.group.day),
+        }
+    }
+
+    /// In UTC or at the track: sources write either.
+    fn is_day_of(&self, known: &Session, date: Date) -> bool {
+        let at_track = known
+            .start
+            .and_then(|start| circuits::track_date(&self.group.circuit.id, start));
+        known.date == date || at_track == Some(date)
+    }
+
+    /// Whether a source says that it is not on, by a word or by its silence.
+    fn absence(
+        &self,
+        jolpica: Option<&Said>,
+        openf1: Option<&Said>,
+        known: Option<&Session>,
+    ) -> Absence {
+        let lacks = |source, said: Option<&Said>| {
+            let report = self.sources.of(source);
+            said.is_none() && report.is_some_and(|report| report.complete)
+        };
+        let off = openf1.and_then(|said| said.off);
+        let is_testing = self.group.is_testing;
+        let was_listed = self
+            .before
+            .as_ref()
+            .is_some_and(|event| event.round.is_some());
+        let not_in_calendar = !is_testing && lacks(Source::Jolpica, jolpica);
+        let not_in_timetable = lacks(Source::OpenF1, openf1) && known.is_some();
+        let gone_from_calendar = not_in_calendar && was_listed && known.is_some();
+        // Nobody but the timetable ever had it.
+        let was_alone = is_testing || !was_listed && jolpica.is_none();
+        let status = match off {
+            Some(Off::Postponed) => Status::Postponed,
+            _ => Status::Cancelled,
+        };
+        let claim = |source| {
+            let fetched_at = self
+                .sources
+                .of(source)
+                .map_or(self.now, |report| report.fetched_at);
+            let since = known
+                .and_then(|known| known.missing_since)
+                .unwrap_or(fetched_at);
+            let away = fetched_at.duration_since(since);
+            (
+                since,
+                away >= jiff::SignedDuration::try_from(GONE_FOR_GOOD).unwrap_or_default(),
+            )
+        };
+        if off.is_some() {
+            let (since, is_sure) = claim(Source::OpenF1);
+            let is_sure = is_sure || jolpica.is_none();
+            return Absence::Since {
+                since,
+                is_sure,
+                off: status,
+            };
+        }
+        // Absence from a calendar does not stop what is under way, nor undo the past.
+        if self.has_begun() {
+            return Absence::None;
+        }
+        if gone_from_calendar {
+            let (since, is_sure) = claim(Source::Jolpica);
+            let is_sure = is_sure || not_in_timetable;
+            return Absence::Since {
+                since,
+                is_sure,
+                off: status,
+            };
+        }
+        if was_alone && not_in_timetable {
+            let (since, is_sure) = claim(Source::OpenF1);
+            return Absence::Since {
+                since,
+                is_sure,
+                off: status,
+            };
+        }
+        // Only the timetable has it, and the calendar never did.
+        if not_in_calendar && self.group.jolpica.is_none() && openf1.is_some() {
+            return Absence::Alone;
+        }
+        Absence::None
+    }
+
+    fn has_begun(&self) -> bool {
+        let known = self.before.iter().flat_map(|event| &event.sessions);
+        let mut on = known.filter(|session| session.status.is_on());
+        on.any(|session| state::earliest_start(session) <= self.now)
+    }
+
+    /// The session as it is from now on.
+    fn next(
+        &self,
+        kind: Kind,
+        known: Option<&Session>,
+        verdict: Verdict,
+        is_renamed: bool,
+    ) -> Session {
+        let Verdict {
+            start,
+            end,
+            date,
+            status,
+            missing_since,
+        } = verdict;
+        let mut next = Session {
+            start,
+            end,
+            date,
+            status,
+            missing_since,
+            updated_at: self.now,
+            ..Session::new(kind, start, date)
+        };
+        if let Some(known) = known {
+            // A first time is no move, and the bundle's is no time of anybody's.
+            let moved = known
+                .start
+                .filter(|known| self.is_news() && start != Some(*known));
+            next.previous_start = moved.or(known.previous_start);
+            next.changed_at = known.changed_at;
+            next.updated_at = known.updated_at;
+            next.sequence = known.sequence;
+        }
+        if next.status == Status::Scheduled && next.previous_start.is_some() {
+            next.status = Status::Changed;
+        }
+        let Some(known) = known else {
+            return next;
+        };
+        let shown =
+            |session: &Session| (session.start, session.end(), session.date, session.status);
+        if shown(known) != shown(&next) {
+            next.sequence = known.sequence.saturating_add(1);
+            next.updated_at = self.now;
+        } else if is_renamed {
+            next.updated_at = self.now;
+        }
+        let is_other = known.start.is_some() && known.start != next.start
+            || known.status.is_on() != next.status.is_on();
+        if is_other && self.is_news() {
+            next.changed_at = Some(self.now);
+        }
+        next
     }
 }
 
-/// Marks sessions that are no longer listed. One that has begun is left alone:
-/// absence from a calendar does not stop what is under way, nor undo the past.
-fn mark_missing(sessions: &mut [Session], now: Timestamp) {
-    let begun = sessions
-        .iter()
-        .any(|session| super::state::earliest_start(session) <= now);
-    if begun {
+/// What a source says against a session taking place.
+enum Absence {
+    None,
+    /// The calendar never had it.
+    Alone,
+    Since {
+        since: Timestamp,
+        /// The other source agrees, or it was away for long enough.
+        is_sure: bool,
+        off: Status,
+    },
+}
+
+/// What is put together of two sources must be possible, too: nothing is on after
+/// the race.
+fn doubt_what_cannot_be(verdicts: &mut [(Kind, Verdict)]) {
+    let race = verdicts.iter().find(|(kind, _)| *kind == Kind::Race);
+    let Some(race) = race.and_then(|(_, race)| race.start) else {
         return;
-    }
-    for session in sessions {
-        session.missing_since.get_or_insert(now);
+    };
+    for (kind, verdict) in verdicts {
+        let is_late = verdict.start.is_some_and(|start| start >= race);
+        if *kind != Kind::Race && is_late && verdict.status == Status::Scheduled {
+            verdict.status = Status::Unconfirmed;
+        }
     }
 }

@@ -1,48 +1,64 @@
-//! The schedule: what is on when. Polls its source, keeps the last good answer
-//! in memory and on disk, and says where each session stands now.
+//! The schedule: what is on when. Polls its sources, keeps the last good answer of
+//! each in memory and on disk, and says where each session stands now.
 //!
 //! It knows nothing of streams and opens no socket: whoever calls
 //! [`Schedule::poll`] brings the fetch. It reads no clock but the one it was
 //! given. Nothing it is asked waits for the network or the disk, and no answer
 //! of a source, however broken, takes away what was known.
+//!
+//! A season is always made anew of what each source last said, the operator's
+//! overrides, and what was known ([`merge`]).
 
+mod answer;
 mod book;
 mod bundled;
 mod check;
 mod circuits;
 mod document;
+mod feed;
 mod jolpica;
+mod matching;
 mod merge;
 mod model;
+mod openf1;
+mod overrides;
 mod pace;
 mod report;
 mod source;
 mod state;
 mod store;
 
+pub use answer::AnswerError;
 pub use check::Flaw;
-pub use document::{CircuitView, CurrentSession, Document, EventView, SessionView, SourceView};
-pub use jolpica::AnswerError;
+pub use document::{
+    CircuitView, CurrentSession, Document, EventView, OperatorView, SessionView, SourceView,
+};
+pub use merge::{About, Change, Disagreement};
 pub use model::{Kind, Status};
-pub use source::{Fetched, SourceError};
+pub use report::Source;
+pub use source::{Ask, FetchFailure, Fetched, SourceError, Validators};
 pub use state::State;
 pub use store::LoadError;
 
+use std::collections::BTreeMap;
 use std::future::Future;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
 use arc_swap::ArcSwap;
 use book::Book;
+use bytes::Bytes;
 use jiff::Timestamp;
-use model::Season;
-use store::Store;
+use overrides::Overrides;
+use report::Report;
+use store::{Kept, Store};
 use url::Url;
 
-/// Between two requests of one poll: sources ask for no more than a few a
-/// second.
-const BETWEEN_REQUESTS: Duration = Duration::from_secs(1);
+/// In the order in which they are asked: names and places are the first one's.
+const SOURCES: [Source; 2] = [Source::Jolpica, Source::OpenF1];
+/// Two sources, two seasons, up to two addresses each.
+const MAX_ANSWERS: usize = 12;
 /// Longest wait for the disk. A write that hangs (NFS) is left behind alone,
 /// and none is begun beside it.
 const SAVE_WAIT: Duration = Duration::from_secs(10);
@@ -52,10 +68,15 @@ const SAVE_WAIT: Duration = Duration::from_secs(10);
 pub struct Config {
     /// Base address of a Jolpica (or Ergast) API, up to and with `/f1/`.
     pub jolpica_url: Url,
+    /// Base address of an OpenF1 API, up to and with `/v1/`.
+    pub openf1_url: Url,
     /// Between polls.
     pub interval: Duration,
     /// Between polls within two days of a session.
     pub interval_near: Duration,
+    /// Between two requests of one poll, whomever they go to: sources ask for no more
+    /// than a few a second.
+    pub between_requests: Duration,
 }
 
 /// How a poll went.
@@ -63,8 +84,8 @@ pub struct Config {
 pub struct Polled {
     /// Something that [`Schedule::document`] shows is different now.
     pub changed: bool,
-    /// What failed, if something did.
-    pub error: Option<SourceError>,
+    /// What failed, by whom.
+    pub errors: Vec<(Source, SourceError)>,
 }
 
 /// The schedule's handle.
@@ -75,29 +96,35 @@ struct Inner {
     config: Config,
     clock: Box<dyn Fn() -> Timestamp + Send + Sync>,
     store: Store,
+    data_dir: PathBuf,
     book: ArcSwap<Book>,
-    /// Held while a poll runs: a second one has nothing to add.
-    polling: tokio::sync::Mutex<()>,
+    /// Held while a poll runs: a second one has nothing to add. What was answered is
+    /// kept in it, for where the server says that it is the same.
+    polling: tokio::sync::Mutex<Answers>,
     /// Held while a write runs, also one that nobody waits for any more.
     saving: Arc<tokio::sync::Mutex<()>>,
 }
+
+/// The last good answer of each address.
+type Answers = BTreeMap<Url, (Validators, Bytes)>;
 
 // === impl Schedule ===
 
 impl Schedule {
     /// What was stored under `data_dir`, else the bundled season. Never waits
-    /// for the network. Reads one file, so it blocks as long as the disk does.
+    /// for the network. Reads two files, so it blocks as long as the disk does.
     pub fn open(
         config: Config,
         data_dir: &Path,
         clock: impl Fn() -> Timestamp + Send + Sync + 'static,
     ) -> Self {
         let store = Store::new(data_dir);
-        let book = Book::open(store.load());
+        let book = Book::open(store.load(), Overrides::read(data_dir), clock());
         Self(Arc::new(Inner {
             config,
             clock: Box::new(clock),
             store,
+            data_dir: data_dir.to_owned(),
             book: ArcSwap::from_pointee(book),
             polling: tokio::sync::Mutex::default(),
             saving: Arc::default(),
@@ -131,57 +158,66 @@ impl Schedule {
         document::current(&self.0.book.load().seasons, self.0.now())
     }
 
-    /// Asks the source once, through `get`, for this year's season and from
+    /// Every event that is known, of all seasons, in the order of their first sessions.
+    pub fn events(&self) -> Vec<EventView> {
+        let now = self.0.now();
+        let book = self.0.book.load();
+        let events = book.seasons.iter().flat_map(|season| &season.events);
+        events.map(|event| EventView::new(event, now)).collect()
+    }
+
+    /// What an operator sees of how it is made.
+    pub fn operator_view(&self) -> OperatorView {
+        self.0.book.load().operator_view()
+    }
+
+    /// Reads the operator's overrides again; whether they are others now. Waits for
+    /// the poll that may run, and blocks a thread of its own as long as the disk does.
+    pub async fn follow_overrides(&self) -> bool {
+        let dir = self.0.data_dir.clone();
+        let read = tokio::task::spawn_blocking(move || Overrides::read(&dir));
+        let Ok(Ok(overrides)) = tokio::time::timeout(SAVE_WAIT, read).await else {
+            return false;
+        };
+        let inner = &*self.0;
+        let _single = inner.polling.lock().await;
+        let mut book = Book::clone(&inner.book.load());
+        let is_news = book.take_overrides(overrides, inner.now());
+        if is_news {
+            tracing::info!("the schedule's overrides are others now");
+            inner.publish(book).await;
+        }
+        is_news
+    }
+
+    /// Asks every source once, through `get`, for this year's season and from
     /// November to February for the next one's too; keeps and stores what is
     /// good, and what was known where it is not.
     ///
     /// While another poll runs this one returns at once.
     pub async fn poll<F, Fut>(&self, get: F) -> Polled
     where
-        F: Fn(Url) -> Fut + Send + Sync,
-        Fut: Future<Output = Result<Fetched, String>> + Send,
+        F: Fn(Ask) -> Fut + Send + Sync,
+        Fut: Future<Output = Result<Fetched, FetchFailure>> + Send,
     {
-        let inner = &*self.0;
-        let Ok(_single) = inner.polling.try_lock() else {
-            return Polled::default();
-        };
-        let (this_year, next_year) = source::seasons(inner.now());
-        let before = inner.book.load_full();
-        let mut book = Book::clone(&before);
-        let first = source::ask(get(inner.address(this_year)), this_year).await;
-        let mut error = book.take_in(first, inner.now()).err();
-        // Where the first request failed a second would only be a nuisance.
-        if let (None, Some(next_year)) = (&error, next_year) {
-            // Shown at once: the second answer may be long in coming.
-            inner.book.store(Arc::new(book.clone()));
-            tokio::time::sleep(BETWEEN_REQUESTS).await;
-            let second = source::ask(get(inner.address(next_year)), next_year).await;
-            error = book
-                .take_in(second, inner.now())
-                .err()
-                .filter(|error| !error.is_absence());
-        }
-        inner.finish(&before, book, error).await
+        self.0.poll(get, |_| true).await
     }
 
-    /// How long to wait before the next poll; zero before the first.
+    /// As [`Schedule::poll`], of those sources that it is time to ask.
+    pub async fn poll_due<F, Fut>(&self, get: F) -> Polled
+    where
+        F: Fn(Ask) -> Fut + Send + Sync,
+        Fut: Future<Output = Result<Fetched, FetchFailure>> + Send,
+    {
+        self.0
+            .poll(get, |source| self.0.wait(source).is_zero())
+            .await
+    }
+
+    /// How long to wait before the next source is due; zero before the first poll.
     pub fn next_poll_in(&self) -> Duration {
-        let inner = &*self.0;
-        let book = inner.book.load();
-        let Some(polled_at) = book.polled_at else {
-            return Duration::ZERO;
-        };
-        let now = inner.now();
-        let near = document::is_near(&book.seasons, now, pace::NEAR);
-        let interval = if near {
-            inner.config.interval_near
-        } else {
-            inner.config.interval
-        };
-        let wait = pace::wait(book.last, interval).mul_f64(book.jitter);
-        // A clock that was set back makes the past look like the future.
-        let passed = Duration::try_from(now.duration_since(polled_at)).unwrap_or_default();
-        wait.saturating_sub(passed)
+        let waits = SOURCES.map(|source| self.0.wait(source));
+        waits.into_iter().min().unwrap_or_default()
     }
 }
 
@@ -200,42 +236,99 @@ impl Inner {
         (self.clock)()
     }
 
-    fn address(&self, year: i16) -> Url {
-        source::address(&self.config.jolpica_url, year)
+    fn base(&self, source: Source) -> &Url {
+        match source {
+            Source::Jolpica => &self.config.jolpica_url,
+            Source::OpenF1 => &self.config.openf1_url,
+        }
+    }
+
+    fn wait(&self, source: Source) -> Duration {
+        let (book, now) = (self.book.load(), self.now());
+        let interval = match document::is_near(&book.seasons, now, pace::NEAR) {
+            true => self.config.interval_near,
+            false => self.config.interval,
+        };
+        book.feed(source).wait(interval, now)
+    }
+
+    async fn poll<F, Fut>(&self, get: F, is_due: impl Fn(Source) -> bool) -> Polled
+    where
+        F: Fn(Ask) -> Fut + Send + Sync,
+        Fut: Future<Output = Result<Fetched, FetchFailure>> + Send,
+    {
+        let Ok(mut answers) = self.polling.try_lock() else {
+            return Polled::default();
+        };
+        let mut caller = Caller {
+            get,
+            answers: &mut answers,
+            pause: Duration::ZERO,
+            between: self.config.between_requests,
+        };
+        let (this_year, next_year) = source::seasons(self.now());
+        let before = self.book.load_full();
+        let mut polled = Polled::default();
+        for source in SOURCES.into_iter().filter(|source| is_due(*source)) {
+            let mut error = None;
+            for year in [Some(this_year), next_year].into_iter().flatten() {
+                let addresses = source::addresses(source, self.base(source), year);
+                match caller.season(source, addresses, year, || self.now()).await {
+                    Ok(report) => {
+                        let mut book = Book::clone(&self.book.load());
+                        book.take_in(report, self.now());
+                        // Shown at once: the next answer may be long in coming.
+                        self.book.store(Arc::new(book));
+                    }
+                    // Next year's is there when it is there.
+                    Err(gone) if year != this_year && gone.is_absence() => {}
+                    Err(failed) => {
+                        error = Some(failed);
+                        // Where one request failed a second would only be a nuisance.
+                        break;
+                    }
+                }
+            }
+            if let Some(error) = &error {
+                let source = source.name();
+                // One of them answers nobody while a session is on.
+                if error.wants_quiet() {
+                    tracing::info!(source, %error, "a source of the schedule gave no season");
+                } else {
+                    tracing::warn!(source, %error, "a source of the schedule gave no season");
+                }
+            }
+            let mut book = Book::clone(&self.book.load());
+            book.feed_mut(source).close(error.clone(), self.now());
+            self.book.store(Arc::new(book));
+            polled.errors.extend(error.map(|error| (source, error)));
+        }
+        let book = self.book.load_full();
+        polled.changed = book.shows_other_than(&before);
+        if book.kept() != before.kept() {
+            self.publish(Book::clone(&book)).await;
+        }
+        polled
     }
 
     fn is_old(&self, at: Timestamp, now: Timestamp) -> bool {
         now.duration_since(at).unsigned_abs() > self.config.interval.saturating_mul(2)
     }
 
-    /// Publishes what a poll made of the book before it, then stores it.
-    async fn finish(&self, before: &Book, mut book: Book, error: Option<SourceError>) -> Polled {
-        if let Some(error) = &error {
-            tracing::warn!(%error, "the schedule's source gave no season");
-        }
-        book.close(error.clone(), self.now());
-        let changed = book.shows_other_than(before);
-        let has_news = book.seasons != before.seasons;
+    /// Shows `book`, then stores it.
+    async fn publish(&self, mut book: Book) {
         self.book.store(Arc::new(book.clone()));
-        if has_news {
-            book.store_error = self.save(&book.seasons).await.err();
-            self.book.store(Arc::new(book));
-        }
-        Polled { changed, error }
+        book.store_error = self.save(book.kept()).await.err();
+        self.book.store(Arc::new(book));
     }
 
-    async fn save(&self, seasons: &[Season]) -> Result<(), String> {
+    async fn save(&self, kept: Kept) -> Result<(), String> {
         let Ok(guard) = Arc::clone(&self.saving).try_lock_owned() else {
             return Err("an earlier write has not ended".to_owned());
         };
         let store = self.store.clone();
-        let fetched: Vec<Season> = seasons
-            .iter()
-            .filter(|season| season.fetched_at.is_some())
-            .cloned()
-            .collect();
         let write = tokio::task::spawn_blocking(move || {
-            let saved = store.save(&fetched);
+            let saved = store.save(&kept);
             drop(guard);
             saved
         });
@@ -247,6 +340,82 @@ impl Inner {
         };
         tracing::warn!(error = %result, "the schedule was not stored");
         Err(result)
+    }
+}
+
+/// Asks, one request after the other.
+struct Caller<'a, F> {
+    get: F,
+    answers: &'a mut Answers,
+    /// Before the next request.
+    pause: Duration,
+    between: Duration,
+}
+
+impl<F, Fut> Caller<'_, F>
+where
+    F: Fn(Ask) -> Fut + Send + Sync,
+    Fut: Future<Output = Result<Fetched, FetchFailure>> + Send,
+{
+    async fn season(
+        &mut self,
+        source: Source,
+        addresses: Vec<Url>,
+        year: i16,
+        now: impl Fn() -> Timestamp,
+    ) -> Result<Report, SourceError> {
+        let mut answers = Vec::with_capacity(addresses.len());
+        for url in addresses {
+            answers.push(self.answer(url).await?);
+        }
+        let report = match (source, &*answers) {
+            (Source::OpenF1, [(_, _, meetings), (_, _, sessions)]) => {
+                openf1::parse(meetings, sessions, year, now())
+            }
+            (_, answers) => {
+                let body = answers.first().map(|(.., body)| &**body);
+                jolpica::parse(body.unwrap_or_default(), year, now())
+            }
+        }?;
+        for problem in &report.problems {
+            let (source, event) = (source.name(), &problem.event);
+            tracing::info!(
+                source,
+                year,
+                event,
+                "the schedule's source has one that {}",
+                problem.what
+            );
+        }
+        // Kept once it is good: a server may say of a bad one that it is the same.
+        for (url, validators, body) in answers {
+            if self.answers.len() >= MAX_ANSWERS && !self.answers.contains_key(&url) {
+                // Last year's are not asked for any more.
+                self.answers.clear();
+            }
+            self.answers.insert(url, (validators, body));
+        }
+        Ok(report)
+    }
+
+    async fn answer(&mut self, url: Url) -> Result<(Url, Validators, Bytes), SourceError> {
+        tokio::time::sleep(std::mem::replace(&mut self.pause, self.between)).await;
+        let known = self.answers.get(&url).cloned();
+        let ask = Ask {
+            url: url.clone(),
+            validators: known
+                .as_ref()
+                .map(|(said, _)| said.clone())
+                .unwrap_or_default(),
+        };
+        let fetched = source::fetch((self.get)(ask)).await?;
+        if fetched.status == 304 {
+            // Who was not asked whether it changed cannot say that it has not.
+            let known = known.filter(|(said, _)| *said != Validators::default());
+            let (validators, body) = known.ok_or(SourceError::Status(304))?;
+            return Ok((url, validators, body));
+        }
+        Ok((url, fetched.validators, fetched.body))
     }
 }
 

@@ -8,7 +8,7 @@
 use jiff::{Timestamp, civil::Date};
 use serde::{Deserialize, Serialize};
 
-/// The kinds of session of a race weekend.
+/// The kinds of session of a race weekend, and of a test.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 #[allow(missing_docs, reason = "the variants are the words themselves")]
@@ -20,18 +20,24 @@ pub enum Kind {
     Sprint,
     Qualifying,
     Race,
+    Day1,
+    Day2,
+    Day3,
 }
 
 /// What is known about a session's time.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Status {
-    /// The source names a time and nothing speaks against it.
+    /// A source names a time and nothing speaks against it.
+    #[default]
     Scheduled,
-    /// Called off. No source that is read now says so.
-    Cancelled,
     /// As scheduled, but the time is not the one first seen.
-    Moved,
+    Changed,
+    /// Called off.
+    Cancelled,
+    /// Called off for now, without another time.
+    Postponed,
     /// No time is known, or the one known is in doubt.
     Unconfirmed,
 }
@@ -50,7 +56,8 @@ pub(super) struct Season {
 pub(super) struct Event {
     pub(super) id: String,
     pub(super) name: String,
-    pub(super) round: u16,
+    /// `None`: the calendar never listed it, as it does no test.
+    pub(super) round: Option<u16>,
     pub(super) circuit: Circuit,
     /// In the order of their times, at most one of a kind.
     pub(super) sessions: Vec<Session>,
@@ -65,24 +72,31 @@ pub(super) struct Circuit {
     pub(super) country: String,
 }
 
-/// One practice, qualifying, sprint or race.
+/// One practice, qualifying, sprint, race or day of a test.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub(super) struct Session {
     pub(super) kind: Kind,
     /// `None`: the time is to be confirmed, and `date` is all that is known.
     pub(super) start: Option<Timestamp>,
-    /// `None` where the source gives none; [`Session::end`] fills in the kind's
+    /// `None` where no source gives one; [`Session::end`] fills in the kind's
     /// usual length.
     pub(super) end: Option<Timestamp>,
     /// In UTC.
     pub(super) date: Date,
+    #[serde(default)]
+    pub(super) status: Status,
     /// The time it had before the one it has.
-    pub(super) moved_from: Option<Timestamp>,
-    /// When a poll last brought another time.
+    #[serde(default, alias = "moved_from")]
+    pub(super) previous_start: Option<Timestamp>,
+    /// When its time last became another, or it was called off or on again.
     pub(super) changed_at: Option<Timestamp>,
-    /// The last poll did not bear out the time that is kept here.
-    pub(super) doubtful: bool,
-    /// Since when the source has not listed it any more.
+    /// When anything of it that subscribers see last became another.
+    #[serde(default)]
+    pub(super) updated_at: Timestamp,
+    /// How often start, end or status became another (RFC 5545, section 3.8.7.4).
+    #[serde(default)]
+    pub(super) sequence: u32,
+    /// Since when a source says that it is not on.
     pub(super) missing_since: Option<Timestamp>,
 }
 
@@ -99,6 +113,9 @@ impl Kind {
             Self::Sprint => "sprint",
             Self::Qualifying => "qualifying",
             Self::Race => "race",
+            Self::Day1 => "day1",
+            Self::Day2 => "day2",
+            Self::Day3 => "day3",
         }
     }
 
@@ -112,7 +129,24 @@ impl Kind {
             Self::Sprint => "Sprint",
             Self::Qualifying => "Qualifying",
             Self::Race => "Race",
+            Self::Day1 => "Testing, Day 1",
+            Self::Day2 => "Testing, Day 2",
+            Self::Day3 => "Testing, Day 3",
         }
+    }
+
+    /// Whether it is part of a test, not of a race weekend.
+    pub(super) fn is_testing(self) -> bool {
+        matches!(self, Self::Day1 | Self::Day2 | Self::Day3)
+    }
+}
+
+// === impl Status ===
+
+impl Status {
+    /// Whether it takes place, as far as is known.
+    pub fn is_on(self) -> bool {
+        !matches!(self, Self::Cancelled | Self::Postponed)
     }
 }
 
@@ -139,6 +173,12 @@ impl Event {
         race.or(self.sessions.last()).map(|s| s.date)
     }
 
+    /// Of testing alone, which is never the race weekend at the same circuit.
+    pub(super) fn is_testing(&self) -> bool {
+        let mut kinds = self.sessions.iter().map(|session| session.kind);
+        kinds.next().is_some_and(Kind::is_testing) && kinds.all(Kind::is_testing)
+    }
+
     pub(super) fn session_id(&self, session: &Session) -> String {
         format!("{}-{}", self.id, session.kind.slug())
     }
@@ -152,25 +192,21 @@ impl Event {
 
 impl Session {
     pub(super) fn new(kind: Kind, start: Option<Timestamp>, date: Date) -> Self {
+        let status = match start {
+            Some(_) => Status::Scheduled,
+            None => Status::Unconfirmed,
+        };
         Self {
             kind,
             start,
             end: None,
             date,
-            moved_from: None,
+            status,
+            previous_start: None,
             changed_at: None,
-            doubtful: false,
+            updated_at: Timestamp::UNIX_EPOCH,
+            sequence: 0,
             missing_since: None,
-        }
-    }
-
-    pub(super) fn status(&self) -> Status {
-        if self.start.is_none() || self.doubtful || self.missing_since.is_some() {
-            Status::Unconfirmed
-        } else if self.moved_from.is_some() {
-            Status::Moved
-        } else {
-            Status::Scheduled
         }
     }
 
@@ -187,11 +223,13 @@ impl Session {
     }
 }
 
-/// `2026-sepang`; `2020-red_bull_ring-2` for the second event there that year.
-pub(super) fn event_id(year: i16, circuit: &str, nth: usize) -> String {
+/// `2026-sepang`; `2020-red_bull_ring-2` for the second event there that year;
+/// `2026-bahrain-testing` for a test.
+pub(super) fn event_id(year: i16, circuit: &str, is_testing: bool, nth: usize) -> String {
+    let testing = if is_testing { "-testing" } else { "" };
     match nth {
-        0 | 1 => format!("{year}-{circuit}"),
-        _ => format!("{year}-{circuit}-{nth}"),
+        0 | 1 => format!("{year}-{circuit}{testing}"),
+        _ => format!("{year}-{circuit}{testing}-{nth}"),
     }
 }
 

@@ -1,39 +1,73 @@
 //! What one source says about one season, in words that all sources share, and
-//! the rule that says which of it can be true.
-//!
-//! This is the seam for a second source: it makes a [`Report`] too, and `merge`
-//! decides between them.
+//! the rule that says which of it can be true. Kept as it came, in memory and on
+//! disk: while one source is silent, the season is still made of what both said.
 
 use jiff::{Timestamp, ToSpan, civil::Date};
+use serde::{Deserialize, Serialize};
 
 use super::model::{Circuit, Kind, utc_date};
 
+/// Who is asked.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Source {
+    /// The calendar: race weekends of the championship, their places and rounds.
+    Jolpica,
+    /// The timetable: when sessions begin and end, tests too, and what is called
+    /// off.
+    OpenF1,
+}
+
 /// One source's answer for one season.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub(super) struct Report {
+    pub(super) source: Source,
     pub(super) year: i16,
+    pub(super) fetched_at: Timestamp,
     pub(super) events: Vec<Listed>,
     /// False where entries had to be left out: then an event that is not here
     /// may still be in the source.
     pub(super) complete: bool,
     /// What was left out or doubted, for the log.
+    #[serde(skip)]
     pub(super) problems: Vec<Problem>,
 }
 
 /// One event as a source lists it.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub(super) struct Listed {
     pub(super) name: String,
-    pub(super) round: u16,
+    /// `None` where the source counts none.
+    pub(super) round: Option<u16>,
+    /// Its id is empty where the source's own is in no table.
     pub(super) circuit: Circuit,
-    /// The day of the race.
+    /// The day of the race, or the first of a test.
     pub(super) day: Date,
     /// At most one of a kind.
-    pub(super) sessions: Vec<(Kind, Time)>,
+    pub(super) sessions: Vec<Said>,
+}
+
+/// What a source says about a session.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(super) struct Said {
+    pub(super) kind: Kind,
+    pub(super) time: Time,
+    pub(super) end: Option<Timestamp>,
+    /// Whether it says that it is not on.
+    pub(super) off: Option<Off>,
+}
+
+/// Why something that is listed is not on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub(super) enum Off {
+    Cancelled,
+    Postponed,
 }
 
 /// What a source says about the time of a session.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub(super) enum Time {
     /// It starts at this instant.
     At(Timestamp),
@@ -50,6 +84,18 @@ pub(super) struct Problem {
     /// The event's name or its place in the answer.
     pub(super) event: String,
     pub(super) what: &'static str,
+}
+
+// === impl Source ===
+
+impl Source {
+    /// The word used in the API, the log and the store.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Jolpica => "jolpica",
+            Self::OpenF1 => "openf1",
+        }
+    }
 }
 
 // === impl Time ===
@@ -77,14 +123,10 @@ impl Listed {
     /// one day after the race's day, and starts before the race. Sources did
     /// list a practice on the wrong day, and one race's time on another race.
     ///
-    /// Where not one session fits, the race is what is wrong, and all of the
-    /// event is in doubt. Returns what was doubted.
+    /// Where not one session fits, the race is what is wrong: the event is on the
+    /// others' days, and all of it is in doubt. Returns what was doubted.
     pub(super) fn doubt(&mut self) -> Vec<Kind> {
-        let race = self
-            .sessions
-            .iter()
-            .find(|(kind, _)| *kind == Kind::Race)
-            .map(|(_, time)| *time);
+        let race = self.said(Kind::Race).map(|said| said.time);
         let day = self.day;
         let fits = |time: Time| {
             let from_race = (time.date() - day).get_days();
@@ -94,21 +136,36 @@ impl Listed {
             };
             (-4..=1).contains(&from_race) && before_race
         };
-        let is_other = |kind: Kind| kind != Kind::Race;
-        let mut others = self
-            .sessions
-            .iter()
-            .filter(|(kind, _)| is_other(*kind))
-            .peekable();
-        let none_fits = others.peek().is_some() && others.all(|(_, time)| !fits(*time));
+        let others = self.sessions.iter().filter(|said| said.kind != Kind::Race);
+        let mut others = others.peekable();
+        let none_fits = others.peek().is_some() && others.all(|said| !fits(said.time));
+        if none_fits {
+            // The day is another race's: the others say which weekend this is.
+            let days = self.sessions.iter().filter(|said| said.kind != Kind::Race);
+            let days = days.map(|said| said.time.date());
+            let days = days.filter(|other| other.year() == day.year());
+            self.day = days.max().unwrap_or(day);
+        }
+        let day = self.day;
         let mut doubted = Vec::new();
-        for (kind, time) in &mut self.sessions {
-            if none_fits || (is_other(*kind) && !fits(*time)) {
-                *time = Time::Doubtful(near(time.date(), day));
-                doubted.push(*kind);
+        for said in &mut self.sessions {
+            if none_fits || (said.kind != Kind::Race && !fits(said.time)) {
+                said.time = Time::Doubtful(near(said.time.date(), day));
+                said.end = None;
+                doubted.push(said.kind);
             }
         }
         doubted
+    }
+
+    pub(super) fn said(&self, kind: Kind) -> Option<&Said> {
+        self.sessions.iter().find(|said| said.kind == kind)
+    }
+
+    /// Of testing alone: nothing of it has to do with a race.
+    pub(super) fn is_testing(&self) -> bool {
+        let mut kinds = self.sessions.iter().map(|said| said.kind);
+        kinds.next().is_some_and(Kind::is_testing) && kinds.all(Kind::is_testing)
     }
 }
 
@@ -127,13 +184,16 @@ mod tests {
             text.parse()
                 .map_or_else(|_| Time::On(text.parse().expect("a date")), Time::At)
         };
-        let sessions: Vec<_> = sessions
-            .iter()
-            .map(|(kind, text)| (*kind, time(text)))
-            .collect();
+        let said = |(kind, text): &(Kind, &str)| Said {
+            kind: *kind,
+            time: time(text),
+            end: None,
+            off: None,
+        };
+        let sessions: Vec<_> = sessions.iter().map(said).collect();
         Listed {
             name: "Test Grand Prix".to_owned(),
-            round: 1,
+            round: Some(1),
             circuit: Circuit {
                 id: "spa".to_owned(),
                 name: String::new(),
@@ -142,9 +202,9 @@ mod tests {
             },
             day: sessions
                 .iter()
-                .find(|(kind, _)| *kind == Kind::Race)
+                .find(|said| said.kind == Kind::Race)
                 .expect("a race")
-                .1
+                .time
                 .date(),
             sessions,
         }
@@ -218,11 +278,12 @@ mod tests {
             (Qualifying, "2026-06-06T14:00:00Z"),
         ]);
         assert_eq!(monaco.doubt(), [Race, Practice1, Qualifying]);
+        assert_eq!(monaco.day, jiff::civil::date(2026, 6, 6));
         assert!(
             monaco
                 .sessions
                 .iter()
-                .all(|(_, time)| matches!(time, Time::Doubtful(_)))
+                .all(|said| matches!(said.time, Time::Doubtful(_)))
         );
     }
 }

@@ -1,6 +1,6 @@
-//! Asks a source for its seasons: which, under what address, and what its
-//! status codes mean. The fetch itself is the caller's, so that every request
-//! goes through the one door that opens sockets.
+//! Asks a source for its seasons: which, under what addresses, and what its status
+//! codes mean. The fetch itself is the caller's, so that every request goes through
+//! the one door that opens sockets.
 
 use std::future::Future;
 use std::time::Duration;
@@ -9,20 +9,55 @@ use bytes::Bytes;
 use jiff::Timestamp;
 use url::Url;
 
-use super::jolpica::{self, AnswerError};
+use super::answer::{self, AnswerError};
+use super::jolpica;
 use super::model::utc_date;
-use super::report::Report;
+use super::report::Source;
 
 /// Belt over the fetcher's own timeouts: a poll that hangs would be the last.
 const FETCH_WAIT: Duration = Duration::from_secs(120);
 
+/// What is to be fetched.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Ask {
+    /// Where.
+    pub url: Url,
+    /// What is known of it: `If-None-Match` and `If-Modified-Since` (RFC 9110,
+    /// section 13.1).
+    pub validators: Validators,
+}
+
+/// What a server said by which a later answer is told from this one.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Validators {
+    /// `ETag`.
+    pub etag: Option<String>,
+    /// `Last-Modified`.
+    pub last_modified: Option<String>,
+}
+
 /// What a fetch brought.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Default)]
 pub struct Fetched {
     /// The HTTP status.
     pub status: u16,
     /// The body, whole.
     pub body: Bytes,
+    /// Of this answer.
+    pub validators: Validators,
+    /// `Retry-After`, where it was a number of seconds.
+    pub retry_after: Option<Duration>,
+}
+
+/// Why a fetch brought nothing.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum FetchFailure {
+    /// For the log.
+    #[error("{0}")]
+    Unreachable(String),
+    /// Longer than `schedule.max_body`.
+    #[error("the answer is too large")]
+    TooLarge,
 }
 
 /// Why a source gave no season. The texts are shown to viewers and name
@@ -32,9 +67,9 @@ pub enum SourceError {
     /// No answer: refused by the guard, no route, a timeout. Why is in the log.
     #[error("could not be reached")]
     Unreachable,
-    /// 429: asked too often.
+    /// 429: asked too often; how long to stay away, where it says so.
     #[error("asks for fewer requests")]
-    RateLimited,
+    RateLimited(Option<Duration>),
     /// 401 or 403, which some sources answer to everyone while a session is on.
     #[error("does not answer us now (status {0})")]
     Refused(u16),
@@ -43,7 +78,7 @@ pub enum SourceError {
     NotFound,
     /// 5xx.
     #[error("is in trouble (status {0})")]
-    Unavailable(u16),
+    Unavailable(u16, Option<Duration>),
     /// Any other status.
     #[error("answered with status {0}")]
     Status(u16),
@@ -57,7 +92,15 @@ pub enum SourceError {
 impl SourceError {
     /// Asking again soon would not be welcome.
     pub(super) fn wants_quiet(&self) -> bool {
-        matches!(self, Self::RateLimited | Self::Refused(_))
+        matches!(self, Self::RateLimited(_) | Self::Refused(_))
+    }
+
+    /// How long it wants to be left alone.
+    pub(super) fn retry_after(&self) -> Option<Duration> {
+        match self {
+            Self::RateLimited(wait) | Self::Unavailable(_, wait) => *wait,
+            _ => None,
+        }
     }
 
     /// What the absence of a season looks like.
@@ -65,13 +108,13 @@ impl SourceError {
         matches!(self, Self::NotFound | Self::Answer(AnswerError::Empty))
     }
 
-    fn of_status(status: u16) -> Option<Self> {
+    fn of_status(status: u16, retry_after: Option<Duration>) -> Option<Self> {
         match status {
             200 => None,
             401 | 403 => Some(Self::Refused(status)),
             404 => Some(Self::NotFound),
-            429 => Some(Self::RateLimited),
-            500..=599 => Some(Self::Unavailable(status)),
+            429 => Some(Self::RateLimited(retry_after)),
+            500..=599 => Some(Self::Unavailable(status, retry_after)),
             _ => Some(Self::Status(status)),
         }
     }
@@ -85,40 +128,51 @@ pub(super) fn seasons(now: Timestamp) -> (i16, Option<i16>) {
     (today.year(), next)
 }
 
-/// `…/ergast/f1/2026.json?limit=100`, under any base with or without a slash at
-/// its end.
-pub(super) fn address(base: &Url, year: i16) -> Url {
-    let mut url = base.clone();
-    if let Ok(mut path) = url.path_segments_mut() {
-        path.pop_if_empty().push(&format!("{year}.json"));
+/// What makes up one season, under any base with or without a slash at its end:
+/// `…/ergast/f1/2026.json?limit=100`, or `…/v1/meetings?year=2026` and
+/// `…/v1/sessions?year=2026`.
+pub(super) fn addresses(source: Source, base: &Url, year: i16) -> Vec<Url> {
+    let at = |name: &str, query: (&str, String)| {
+        let mut url = base.clone();
+        if let Ok(mut path) = url.path_segments_mut() {
+            path.pop_if_empty().push(name);
+        }
+        url.query_pairs_mut().append_pair(query.0, &query.1);
+        url
+    };
+    match source {
+        Source::Jolpica => {
+            let page = jolpica::PAGE.to_string();
+            vec![at(&format!("{year}.json"), ("limit", page))]
+        }
+        Source::OpenF1 => ["meetings", "sessions"]
+            .map(|name| at(name, ("year", year.to_string())))
+            .into(),
     }
-    url.query_pairs_mut()
-        .append_pair("limit", &jolpica::PAGE.to_string());
-    url
 }
 
-/// Fetches and reads one season.
-pub(super) async fn ask<Fut>(fetch: Fut, year: i16) -> Result<Report, SourceError>
+/// Waits for one answer; 200 and 304 are what is hoped for.
+pub(super) async fn fetch<Fut>(fetch: Fut) -> Result<Fetched, SourceError>
 where
-    Fut: Future<Output = Result<Fetched, String>> + Send,
+    Fut: Future<Output = Result<Fetched, FetchFailure>> + Send,
 {
     let fetched = match tokio::time::timeout(FETCH_WAIT, fetch).await {
         Ok(Ok(fetched)) => fetched,
-        Ok(Err(why)) => {
-            tracing::warn!(year, %why, "the schedule's source could not be reached");
+        Ok(Err(FetchFailure::TooLarge)) => return Err(AnswerError::TooLarge.into()),
+        Ok(Err(FetchFailure::Unreachable(why))) => {
+            tracing::info!(%why, "a source of the schedule could not be reached");
             return Err(SourceError::Unreachable);
         }
         Err(_) => {
-            tracing::warn!(year, wait = ?FETCH_WAIT, "the schedule's source did not answer in time");
+            tracing::info!(wait = ?FETCH_WAIT, "a source of the schedule did not answer in time");
             return Err(SourceError::Unreachable);
         }
     };
-    if let Some(error) = SourceError::of_status(fetched.status) {
-        return Err(error);
+    if fetched.body.len() > answer::MAX_BODY {
+        return Err(AnswerError::TooLarge.into());
     }
-    let report = jolpica::parse(&fetched.body, year)?;
-    for problem in &report.problems {
-        tracing::warn!(year, event = %problem.event, "the schedule's source lists an entry that {}", problem.what);
+    match SourceError::of_status(fetched.status, fetched.retry_after) {
+        Some(SourceError::Status(304)) | None => Ok(fetched),
+        Some(error) => Err(error),
     }
-    Ok(report)
 }

@@ -13,7 +13,7 @@ use super::model::{Kind, Session};
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum State {
-    /// Its time is known and far.
+    /// It is to come, and not soon or at a time that nobody knows.
     Upcoming,
     /// It starts within half an hour.
     Soon,
@@ -23,8 +23,6 @@ pub enum State {
     Overtime,
     /// Over.
     Finished,
-    /// There is no time to count down to.
-    Unconfirmed,
 }
 
 /// How long before the start a session is "soon".
@@ -42,6 +40,7 @@ pub(super) fn usual_length(kind: Kind) -> Duration {
         Kind::Sprint => 30,
         // Two hours is the limit of the rules; with a stoppage it may be three.
         Kind::Race => 120,
+        Kind::Day1 | Kind::Day2 | Kind::Day3 => 9 * 60,
     })
 }
 
@@ -49,6 +48,7 @@ pub(super) fn usual_length(kind: Kind) -> Duration {
 fn allowance(kind: Kind) -> Duration {
     Duration::from_mins(match kind {
         Kind::Practice1 | Kind::Practice2 | Kind::Practice3 => 15,
+        Kind::Day1 | Kind::Day2 | Kind::Day3 => 15,
         Kind::SprintQualifying | Kind::Sprint | Kind::Qualifying => 30,
         Kind::Race => 60,
     })
@@ -56,17 +56,15 @@ fn allowance(kind: Kind) -> Duration {
 
 /// Where `session` stands at `now`.
 ///
-/// A session that its source stopped listing has no time to count down to even
-/// where one was known. One whose time is merely doubted has.
+/// A session that is off, or that a source stopped listing, is never counted down to
+/// nor live even where a time was known. One whose time is merely doubted is.
 pub(super) fn of(session: &Session, now: Timestamp) -> State {
-    if session.missing_since.is_some() {
-        return State::Unconfirmed;
-    }
-    let (Some(start), Some(end)) = (session.start, session.end()) else {
+    let is_on = session.status.is_on() && session.missing_since.is_none();
+    let (Some(start), Some(end), true) = (session.start, session.end(), is_on) else {
         return if is_past(session, now) {
             State::Finished
         } else {
-            State::Unconfirmed
+            State::Upcoming
         };
     };
     let over = after(end, allowance(session.kind));
@@ -114,6 +112,7 @@ fn after(at: Timestamp, wait: Duration) -> Timestamp {
 mod tests {
     use jiff::ToSpan;
 
+    use super::super::model::Status;
     use super::*;
 
     fn session(kind: Kind, start: Option<&str>) -> Session {
@@ -149,6 +148,7 @@ mod tests {
             (Kind::Sprint, 30, 30),
             (Kind::Qualifying, 60, 30),
             (Kind::Race, 120, 60),
+            (Kind::Day2, 540, 15),
         ] {
             let session = session(kind, Some("2026-07-05T10:00:00Z"));
             let start = session.start.expect("given");
@@ -179,19 +179,25 @@ mod tests {
     #[test]
     fn a_day_without_a_time_is_never_live() {
         let race = session(Kind::Race, None);
-        check(&race, "2026-07-05T14:00:00Z", State::Unconfirmed);
-        check(&race, "2026-07-06T23:59:59Z", State::Unconfirmed);
+        check(&race, "2026-07-05T14:00:00Z", State::Upcoming);
+        check(&race, "2026-07-06T23:59:59Z", State::Upcoming);
         check(&race, "2026-07-07T00:00:00Z", State::Finished);
     }
 
     #[test]
-    fn missing_is_never_live_and_doubtful_is() {
+    fn what_is_off_is_never_live_and_what_is_doubtful_is() {
         let mut race = session(Kind::Race, Some("2026-07-05T14:00:00Z"));
-        race.doubtful = true;
+        race.status = Status::Unconfirmed;
         check(&race, "2026-07-05T14:30:00Z", State::Live);
         race.missing_since = race.start;
-        check(&race, "2026-07-05T14:30:00Z", State::Unconfirmed);
-        check(&race, "2026-07-09T14:30:00Z", State::Unconfirmed);
+        check(&race, "2026-07-05T14:30:00Z", State::Upcoming);
+        check(&race, "2026-07-09T14:30:00Z", State::Finished);
+        race.missing_since = None;
+        for status in [Status::Cancelled, Status::Postponed] {
+            race.status = status;
+            check(&race, "2026-07-05T13:45:00Z", State::Upcoming);
+            check(&race, "2026-07-05T14:30:00Z", State::Upcoming);
+        }
     }
 
     /// The one race whose UTC day is not the day at the track: the clock

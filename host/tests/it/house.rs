@@ -167,10 +167,12 @@ impl House {
                 wall = "3s"
                 [schedule]
                 jolpica_url = "{jolpica}"
+                openf1_url = "{openf1}"
                 [server]
                 drain = "1s"
             "#,
             jolpica = info.jolpica,
+            openf1 = info.openf1,
         )
     }
 

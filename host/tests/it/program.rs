@@ -40,7 +40,7 @@ impl Program {
         let file = dir.path().join("f1-streams.toml");
         let text = format!(
             "[server]\nlisten = \"{address}\"\n{server}\n[metrics]\nlisten = \"{metrics}\"\n\
-             [schedule]\njolpica_url = \"http://127.0.0.1:1/\"\n{config}"
+             [schedule]\njolpica_url = \"http://127.0.0.1:1/\"\nopenf1_url = \"http://127.0.0.1:1/\"\n{config}"
         );
         std::fs::write(&file, text).unwrap();
         prepare(dir.path());

@@ -1,9 +1,26 @@
 //! The schedule: polled, kept, served without the network.
 
+mod feeds;
+mod readers;
+mod trouble;
+
 use f1_streams_testbed::{Faults, Role};
 use reqwest::StatusCode;
+use serde_json::Value;
 
 use crate::house::House;
+
+/// Until both sources have answered.
+async fn polled(house: &House) -> Value {
+    house
+        .wait("the first poll", async |house| {
+            let now = house.json("/api/schedule").await;
+            let mut sources = now["sources"].as_array().unwrap().iter();
+            let all = sources.all(|source| source["fetched_at"].is_string());
+            all.then_some(now)
+        })
+        .await
+}
 
 #[tokio::test(flavor = "multi_thread")]
 async fn the_schedule_is_there_before_the_first_poll_and_replaced_by_it() {
@@ -13,12 +30,7 @@ async fn the_schedule_is_there_before_the_first_poll_and_replaced_by_it() {
         !first["events"].as_array().unwrap().is_empty(),
         "the bundled season"
     );
-    let polled = house
-        .wait("the first poll", async |house| {
-            let now = house.json("/api/schedule").await;
-            now["fetched_at"].is_string().then_some(now)
-        })
-        .await;
+    let polled = polled(&house).await;
     assert_eq!(polled["stale"], false);
     let events = polled["events"].as_array().unwrap();
     let states = events
@@ -41,12 +53,7 @@ async fn the_schedule_is_there_before_the_first_poll_and_replaced_by_it() {
 #[tokio::test(flavor = "multi_thread")]
 async fn the_schedule_survives_a_restart_and_a_source_that_is_down() {
     let house = House::empty("").await;
-    let polled = house
-        .wait("the first poll", async |house| {
-            let now = house.json("/api/schedule").await;
-            now["fetched_at"].is_string().then_some(now)
-        })
-        .await;
+    let polled = polled(&house).await;
     let file = house.dir.path().join("data/schedule.json");
     house
         .wait("the file", async |_| file.exists().then_some(()))
@@ -68,13 +75,7 @@ async fn the_schedule_survives_a_restart_and_a_source_that_is_down() {
 #[tokio::test(flavor = "multi_thread")]
 async fn reading_the_schedule_asks_no_source() {
     let house = House::empty("").await;
-    house
-        .wait("the first poll", async |house| {
-            house.json("/api/schedule").await["fetched_at"]
-                .is_string()
-                .then_some(())
-        })
-        .await;
+    polled(&house).await;
     house.testbed.clear_log();
     for _ in 0..50 {
         house.json("/api/schedule").await;

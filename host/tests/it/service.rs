@@ -41,6 +41,7 @@ impl Service {
                 allow_addresses = ["127.0.0.3/32"]
                 [schedule]
                 jolpica_url = "http://127.0.0.3:9/"
+                openf1_url = "http://127.0.0.3:9/"
                 {extra}
                 "#
             );

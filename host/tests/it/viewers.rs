@@ -4,6 +4,7 @@ use std::time::Instant;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use f1_streams_testbed::Role;
 use reqwest::{Method, StatusCode};
 
 use crate::house::House;
@@ -26,7 +27,10 @@ async fn reading_streams_reaches_no_site_and_takes_no_time() {
         times.sort();
         best = best.min(times[100]);
     }
-    assert_eq!(house.testbed.log_len(), 0, "{:?}", house.testbed.log());
+    let mut log = house.testbed.log();
+    // The schedule is polled when it is.
+    log.retain(|request| request.role != Role::Schedule);
+    assert!(log.is_empty(), "{log:?}");
     assert!(best.as_millis() < 5, "the median answer took {best:?}");
 }
 

@@ -2,6 +2,7 @@ import { afterEach, describe, expect, test, vi } from 'vitest';
 import {
   actOn,
   getAdminPlugins,
+  getAdminSchedule,
   getAttachment,
   getBundle,
   getPluginEvents,
@@ -30,6 +31,12 @@ afterEach(() => vi.unstubAllGlobals());
 describe('is asked for by the page, with no token', () => {
   test.each<[string, string, string, () => Promise<unknown>]>([
     ['GET', '/api/admin/plugins', '{"directory":{},"plugins":[]}', getAdminPlugins],
+    [
+      'GET',
+      '/api/admin/schedule',
+      '{"sources":[],"disagreements":[],"unmatched":[],"changes":[]}',
+      getAdminSchedule,
+    ],
     [
       'POST',
       '/api/admin/plugins/site-a/rollback',

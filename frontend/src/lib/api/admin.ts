@@ -3,7 +3,7 @@
 import { call, exchange, isQueued, isRecord, listOf } from './client';
 import { ApiError } from './error';
 import type { AdminPlugins, Plugin, PluginEvent } from './plugins';
-import type { Queued } from './types';
+import type { AdminSchedule, Queued } from './types';
 
 export type PluginAction = 'reload' | 'rollback' | 'approve' | 'disable' | 'enable';
 
@@ -23,6 +23,10 @@ type Answer = Record<string, unknown>;
 
 export function getAdminPlugins(): Promise<AdminPlugins> {
   return call('/api/admin/plugins', { shape: isAdminPlugins });
+}
+
+export function getAdminSchedule(): Promise<AdminSchedule> {
+  return call('/api/admin/schedule', { shape: isAdminSchedule });
 }
 
 export function reloadPlugins(): Promise<Queued> {
@@ -74,6 +78,12 @@ export function openEvents(signal: AbortSignal): Promise<ReadableStream> {
 function blob(path: string): Promise<Blob> {
   const options = { accept: '*/*', timeoutMs: DOWNLOAD_TIMEOUT_MS };
   return exchange(path, options, (response) => response.blob());
+}
+
+function isAdminSchedule(value: Answer): value is Answer & AdminSchedule {
+  return ['sources', 'disagreements', 'unmatched', 'changes'].every((key) =>
+    Array.isArray(value[key]),
+  );
 }
 
 function isAdminPlugins(value: Answer): value is Answer & AdminPlugins {

@@ -1,10 +1,19 @@
 // The host's JSON as it comes over the wire: snake_case, times RFC 3339 UTC.
 
 export type SessionKind =
-  'practice1' | 'practice2' | 'practice3' | 'sprint_qualifying' | 'sprint' | 'qualifying' | 'race';
+  | 'practice1'
+  | 'practice2'
+  | 'practice3'
+  | 'sprint_qualifying'
+  | 'sprint'
+  | 'qualifying'
+  | 'race'
+  | 'day1'
+  | 'day2'
+  | 'day3';
 
-export type SessionState = 'upcoming' | 'soon' | 'live' | 'overtime' | 'finished' | 'unconfirmed';
-export type SessionStatus = 'scheduled' | 'cancelled' | 'moved' | 'unconfirmed';
+export type SessionState = 'upcoming' | 'soon' | 'live' | 'overtime' | 'finished';
+export type SessionStatus = 'scheduled' | 'changed' | 'cancelled' | 'postponed' | 'unconfirmed';
 
 export interface Session {
   id: string;
@@ -18,6 +27,8 @@ export interface Session {
   state: SessionState;
   status: SessionStatus;
   changed_at: string | null;
+  /** The time it had before the one it has. */
+  previous_start: string | null;
 }
 
 export interface Circuit {
@@ -25,14 +36,15 @@ export interface Circuit {
   name: string;
   locality: string;
   country: string;
-  /** IANA name. */
-  timezone: string;
+  /** IANA name; null for a circuit that nobody knows. */
+  timezone: string | null;
 }
 
 export interface RaceEvent {
   id: string;
   name: string;
-  round: number;
+  /** null for a test. */
+  round: number | null;
   circuit: Circuit;
   sessions: Session[];
 }
@@ -50,6 +62,23 @@ export interface Schedule {
   stale: boolean;
   sources: ScheduleSource[];
   events: RaceEvent[];
+}
+
+/** When it starts, and its status. */
+export type ScheduleMoment = [string | null, SessionStatus];
+
+/** How the schedule is made, for the operator. */
+export interface AdminSchedule {
+  sources: ScheduleSource[];
+  disagreements: {
+    session: string;
+    about: 'start' | 'listed';
+    jolpica: string | null;
+    openf1: string | null;
+    used: string | null;
+  }[];
+  unmatched: string[];
+  changes: { at: string; session: string; before: ScheduleMoment; after: ScheduleMoment }[];
 }
 
 export type StreamState = 'up' | 'degraded' | 'down' | 'unknown';

@@ -27,11 +27,12 @@ function session(more: Partial<Session> = {}): Session {
     state: 'upcoming',
     status: 'scheduled',
     changed_at: null,
+    previous_start: null,
     ...more,
   };
 }
 
-const BARE = { start: null, end: null, state: 'unconfirmed' } as const;
+const BARE = { start: null, end: null, status: 'unconfirmed' } as const;
 
 function event(id: string, ...sessions: Session[]): RaceEvent {
   const circuit = { id, name: id, locality: id, country: id, timezone: 'UTC' };
@@ -53,7 +54,9 @@ describe('state moves forward between two answers, never back', () => {
     ['overtime early, because the host said so', { state: 'overtime' }, 60 * MIN, 'overtime'],
     ['the host alone finishes it', { state: 'finished' }, 30 * MIN, 'finished'],
     ['no end known', { end: null }, 300 * MIN, 'live'],
-    ['no time known', BARE, 300 * MIN, 'unconfirmed'],
+    ['no time known', BARE, 300 * MIN, 'upcoming'],
+    ['in doubt, the host alone says it', { status: 'unconfirmed' }, 10 * MIN, 'upcoming'],
+    ['called off', { status: 'postponed' }, 10 * MIN, 'upcoming'],
   ])('%s', (_, more, after, expected) => {
     expect(stateAt(session(more), START + after)).toBe(expected);
   });
@@ -62,15 +65,16 @@ describe('state moves forward between two answers, never back', () => {
 describe('words', () => {
   test.each<[string, Partial<Session>, string]>([
     ['cancelled wins', { status: 'cancelled', state: 'finished' }, 'Cancelled'],
-    ['moved', { status: 'moved' }, 'Moved'],
+    ['postponed', { status: 'postponed' }, 'Postponed'],
+    ['at another time', { status: 'changed' }, 'Time changed'],
     ['to be confirmed', BARE, 'To be confirmed'],
     ['upcoming', {}, 'Upcoming'],
   ])('%s', (_, more, expected) => {
     expect(standing(session(more), START - 600 * MIN).word).toBe(expected);
   });
 
-  test('a moved session that runs is live', () => {
-    expect(standing(session({ status: 'moved' }), START).word).toBe('Live');
+  test('one at another time that runs is live', () => {
+    expect(standing(session({ status: 'changed' }), START).word).toBe('Live');
   });
 });
 

@@ -16,9 +16,10 @@ export interface Hero extends Placed {
 const SOON_MS = 30 * 60_000;
 
 export function stateAt(session: Session, now: number): SessionState {
-  const { state, start, end } = session;
-  if (start === null || state === 'unconfirmed' || state === 'finished') return state;
-  if (state === 'overtime') return state;
+  const { state, status, start, end } = session;
+  // Of one that may not take place only the host says what is on.
+  if (start === null || status === 'unconfirmed' || isOff(session)) return state;
+  if (state === 'overtime' || state === 'finished') return state;
   const toStart = Date.parse(start) - now;
   if (state === 'live' || toStart <= 0) {
     return end !== null && Date.parse(end) <= now ? 'overtime' : 'live';
@@ -28,7 +29,12 @@ export function stateAt(session: Session, now: number): SessionState {
 
 export function isOn(session: Session, now: number): boolean {
   const state = stateAt(session, now);
-  return session.status !== 'cancelled' && (state === 'live' || state === 'overtime');
+  return !isOff(session) && (state === 'live' || state === 'overtime');
+}
+
+/** Does not take place, or not then. */
+export function isOff(session: Session): boolean {
+  return session.status === 'cancelled' || session.status === 'postponed';
 }
 
 /** Where a session stands in time; for a bare date, the end of that day in UTC. */
@@ -42,10 +48,10 @@ export function inOrder(sessions: readonly Session[]): Session[] {
   return [...sessions].sort((a, b) => sortKey(a) - sortKey(b));
 }
 
-/** The session that is on, else the next one; cancelled ones are neither. */
+/** The session that is on, else the next one; one that is off is neither. */
 export function hero(schedule: Schedule, now: number): Hero | null {
   const open = placed(schedule).filter(
-    ({ session }) => session.status !== 'cancelled' && stateAt(session, now) !== 'finished',
+    ({ session }) => !isOff(session) && stateAt(session, now) !== 'finished',
   );
   const on = open.filter(({ session }) => isOn(session, now));
   // A session in overtime gives way to one that has really begun.

@@ -10,20 +10,23 @@ export interface Standing {
   tone: Tone;
 }
 
+const UNCONFIRMED: Standing = { word: 'To be confirmed', tone: 'warn' };
 const BY_STATE: Record<SessionState, Standing> = {
   upcoming: { word: 'Upcoming', tone: 'quiet' },
   soon: { word: 'Starting soon', tone: 'soon' },
   live: { word: 'Live', tone: 'live' },
   overtime: { word: 'Live, may be finishing', tone: 'live' },
   finished: { word: 'Finished', tone: 'off' },
-  unconfirmed: { word: 'To be confirmed', tone: 'warn' },
 };
 
 export function standing(session: Session, now: number): Standing {
   if (session.status === 'cancelled') return { word: 'Cancelled', tone: 'warn' };
+  if (session.status === 'postponed') return { word: 'Postponed', tone: 'warn' };
   const state = stateAt(session, now);
-  if (state === 'upcoming' && session.start === null) return BY_STATE.unconfirmed;
-  if (state === 'upcoming' && session.status === 'moved') return { word: 'Moved', tone: 'warn' };
-  if (state === 'upcoming' && session.status === 'unconfirmed') return BY_STATE.unconfirmed;
+  if (state === 'upcoming' && session.start === null) return UNCONFIRMED;
+  if (state === 'upcoming' && session.status === 'changed') {
+    return { word: 'Time changed', tone: 'warn' };
+  }
+  if (state === 'upcoming' && session.status === 'unconfirmed') return UNCONFIRMED;
   return BY_STATE[state];
 }

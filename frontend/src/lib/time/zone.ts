@@ -17,12 +17,13 @@ export function localZone(): string {
 }
 
 /** The IANA zone to write in. A zone that this browser does not know becomes UTC. */
-export function zoneFor(choice: ZoneChoice, trackZone: string, local = localZone()): string {
+export function zoneFor(choice: ZoneChoice, trackZone: string | null, local = localZone()): string {
   const zone = choice === 'utc' ? 'UTC' : choice === 'track' ? trackZone : local;
   return isKnown(zone) ? zone : 'UTC';
 }
 
-function isKnown(zone: string): boolean {
+function isKnown(zone: string | null): zone is string {
+  if (zone === null) return false;
   try {
     new Intl.DateTimeFormat('en', { timeZone: zone });
     return true;

@@ -87,6 +87,11 @@ pub(in super::super) async fn sites(_: Admin, State(app): State<App>) -> Respons
     answer(&serde_json::json!({ "sites": sites }))
 }
 
+/// How the schedule is made, for whoever wonders why it says what it says.
+pub(in super::super) async fn schedule(_: Admin, State(app): State<App>) -> Response {
+    answer(&app.parts.schedule.operator_view())
+}
+
 /// `None`: nobody dropped it, and no site names it.
 pub(super) fn one(app: &App, key: &str) -> Option<Plugin> {
     all(app).into_iter().find(|plugin| plugin.status.key == key)

@@ -1,0 +1,188 @@
+//! What an operator knows better: a file of his in the data directory, whose word
+//! wins over every source.
+//!
+//! One entry that cannot be used takes none of the others with it, and each is told.
+
+use std::collections::BTreeMap;
+use std::path::Path;
+
+use jiff::Timestamp;
+use serde::Deserialize;
+
+use super::check::is_event_id;
+use super::model::Status;
+use crate::files;
+
+/// In the data directory.
+pub(super) const NAME: &str = "schedule.overrides.toml";
+const MAX_SIZE: u64 = 64 * 1024;
+
+/// What the file says; nothing where there is none.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub(super) struct Overrides {
+    events: BTreeMap<String, Entry>,
+    sessions: BTreeMap<String, Entry>,
+    /// What cannot be used, and why.
+    pub(super) problems: Vec<String>,
+}
+
+/// What is said of one event or session.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Entry {
+    /// Of a session alone.
+    pub(super) start: Option<Timestamp>,
+    pub(super) end: Option<Timestamp>,
+    pub(super) status: Option<Status>,
+}
+
+// === impl Overrides ===
+
+impl Overrides {
+    /// Blocks as long as the disk does.
+    pub(super) fn read(dir: &Path) -> Self {
+        match files::read(&dir.join(NAME), MAX_SIZE) {
+            Ok(bytes) => Self::parse(&bytes),
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => Self::default(),
+            Err(error) => Self::unusable(&error.to_string()),
+        }
+    }
+
+    pub(super) fn parse(bytes: &[u8]) -> Self {
+        let Ok(text) = std::str::from_utf8(bytes) else {
+            return Self::unusable("it is not UTF-8");
+        };
+        let table: toml::Table = match text.parse() {
+            Ok(table) => table,
+            Err(error) => return Self::unusable(error.message()),
+        };
+        let mut overrides = Self::default();
+        for (section, entries) in table {
+            let toml::Value::Table(entries) = entries else {
+                overrides.problem(&section, "is neither [events.…] nor [sessions.…]");
+                continue;
+            };
+            for (id, entry) in entries {
+                overrides.take(&section, id, entry);
+            }
+        }
+        overrides
+    }
+
+    /// What is said of a session, by itself or by its event.
+    pub(super) fn of(&self, event: &str, session: &str) -> Entry {
+        let event = self.events.get(event).copied().unwrap_or_default();
+        let session = self.sessions.get(session).copied().unwrap_or_default();
+        Entry {
+            start: session.start,
+            end: session.end,
+            status: session.status.or(event.status),
+        }
+    }
+
+    /// The ids that stand in the file, for whoever knows which there are.
+    pub(super) fn ids(&self) -> impl Iterator<Item = &String> {
+        self.events.keys().chain(self.sessions.keys())
+    }
+
+    fn take(&mut self, section: &str, id: String, entry: toml::Value) {
+        let is_of_event = match section {
+            "events" => true,
+            "sessions" => false,
+            _ => return self.problem(section, "is neither [events.…] nor [sessions.…]"),
+        };
+        if !is_event_id(&id) {
+            return self.problem(&id, "is no id");
+        }
+        let entry = match times_as_text(entry).try_into::<Entry>() {
+            Ok(entry) => entry,
+            Err(error) => return self.problem(&id, error.message()),
+        };
+        if is_of_event && (entry.start.is_some() || entry.end.is_some()) {
+            return self.problem(
+                &id,
+                "is an event, and only sessions have a start and an end",
+            );
+        }
+        if entry
+            .end
+            .is_some_and(|end| entry.start.is_some_and(|start| end <= start))
+        {
+            return self.problem(&id, "ends before it starts");
+        }
+        match is_of_event {
+            true => self.events.insert(id, entry),
+            false => self.sessions.insert(id, entry),
+        };
+    }
+
+    fn problem(&mut self, what: &str, why: &str) {
+        self.problems.push(format!("{what:?}: {why}"));
+    }
+
+    fn unusable(why: &str) -> Self {
+        Self {
+            problems: vec![why.to_owned()],
+            ..Self::default()
+        }
+    }
+}
+
+/// TOML's own date and time, `2026-05-03T17:00:00Z` without quotes, says the same.
+fn times_as_text(value: toml::Value) -> toml::Value {
+    match value {
+        toml::Value::Datetime(time) => toml::Value::String(time.to_string()),
+        toml::Value::Table(table) => {
+            let entries = table
+                .into_iter()
+                .map(|(key, value)| (key, times_as_text(value)));
+            toml::Value::Table(entries.collect())
+        }
+        value => value,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn one_that_cannot_be_used_takes_no_other_with_it() {
+        let text = r#"
+            [events."2026-imola"]
+            status = "cancelled"
+            [events."2026-spa"]
+            start = "2026-07-19T13:00:00Z"
+            [sessions."2026-miami-race"]
+            start = 2026-05-03T17:00:00Z
+            end = "2026-05-03T19:00:00Z"
+            [sessions."2026-monza-race"]
+            start = "tomorrow"
+            [sessions."2026-baku-race"]
+            begin = "2026-05-03T17:00:00Z"
+            [sessions."../x"]
+            status = "cancelled"
+            [races.x]
+            status = "cancelled"
+        "#;
+        let overrides = Overrides::parse(text.as_bytes());
+        assert_eq!(overrides.problems.len(), 5, "{:?}", overrides.problems);
+        let race = overrides.of("2026-miami", "2026-miami-race");
+        let start = "2026-05-03T17:00:00Z".parse().ok();
+        assert_eq!((race.start, race.status), (start, None));
+        assert!(race.end > race.start);
+        let imola = overrides.of("2026-imola", "2026-imola-race");
+        assert_eq!(imola.status, Some(Status::Cancelled));
+        let spa = overrides.of("2026-spa", "2026-spa-race");
+        assert_eq!(spa, Entry::default());
+        assert_eq!(overrides.ids().count(), 2);
+    }
+
+    #[test]
+    fn what_is_no_toml_says_so() {
+        for text in [&b"[events"[..], b"\xff", b"a = 1"] {
+            assert_eq!(Overrides::parse(text).problems.len(), 1);
+        }
+        assert_eq!(Overrides::parse(b""), Overrides::default());
+    }
+}
