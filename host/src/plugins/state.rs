@@ -72,6 +72,12 @@ pub(super) enum Full {
 /// Larger files are somebody else's and are ignored.
 const MAX_FILE: u64 = 4 << 20;
 
+/// Of what stands in base64 here.
+fn decoded_length(base64: &str) -> usize {
+    let padding = base64.bytes().rev().take_while(|b| *b == b'=').count();
+    (base64.len() / 4 * 3).saturating_sub(padding)
+}
+
 impl State {
     pub(super) fn open(path: PathBuf) -> Self {
         let entries = files::read_own(&path, MAX_FILE)
@@ -148,7 +154,7 @@ impl State {
             .entries
             .iter()
             .filter(|(other, _)| *other != key)
-            .map(|(other, entry)| other.len() + entry.value.len() / 4 * 3)
+            .map(|(other, entry)| other.len() + decoded_length(&entry.value))
             .sum();
         if (others + key.len() + value.len()) as u64 > quota.bytes {
             return Err(Full::Bytes);
@@ -249,6 +255,13 @@ mod tests {
         assert_eq!(state.set("short", b"x", Some(10), 0, quota), Ok(()));
         let big = state.set("short", &[0; 200], None, 0, quota);
         assert_eq!(big, Err(Full::Bytes));
+        // To the last byte, whatever padding it has where it lies: 9 and 91.
+        assert_eq!(state.set("token", b"abcd", None, 0, quota), Ok(()));
+        assert_eq!(state.set("short", &[0; 86], None, 0, quota), Ok(()));
+        let more = state.set("short", &[0; 87], None, 0, quota);
+        assert_eq!(more, Err(Full::Bytes));
+        assert_eq!(state.set("short", b"x", Some(10), 0, quota), Ok(()));
+        assert_eq!(state.set("token", b"abc", None, 0, quota), Ok(()));
         let third = state.set("third", b"x", None, 0, quota);
         assert_eq!(third, Err(Full::Entries));
         assert_eq!(
