@@ -128,6 +128,17 @@ impl Weekends {
     }
 }
 
+/// When, what the calendar lists, what the timetable does and which of it is off; and
+/// then which sessions are others, and how many events there are.
+type Poll<'s> = (
+    &'s str,
+    &'s Weekends,
+    Weekends,
+    &'s [&'s str],
+    Vec<String>,
+    usize,
+);
+
 /// What subscribers have of each session.
 fn held(world: &World) -> BTreeMap<String, SessionView> {
     let events = world.schedule.events().into_iter();
@@ -201,7 +212,7 @@ async fn the_season_of_2026_drifts_and_nobody_loses_an_event() {
         ids
     };
     let gone = sessions_of(&both, &january);
-    let steps: [(&str, &Weekends, Weekends, &[&str], Vec<String>, usize); 7] = [
+    let steps: [Poll<'_>; 7] = [
         (
             "2026-03-09T00:00:00Z",
             &singapore,
