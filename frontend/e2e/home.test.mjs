@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { after, before, describe, test } from 'node:test';
-import { foreign, launch, open, scriptBytes } from './system.mjs';
+import { foreign, launch, open, ORIGIN, scriptBytes, violations } from './system.mjs';
 
 const MINUTE = 60_000;
 const START_PAGE_SCRIPT_BYTES = 60_000;
@@ -117,13 +117,17 @@ describe('the start page', () => {
     await context.close();
   });
 
-  test('strikes what is cancelled and names what is not confirmed', async () => {
+  test('strikes what is cancelled, and says what changed and what is not confirmed', async () => {
     const { context, page } = await open(browser);
     const start = Date.now() + 120 * MINUTE;
     const sessions = [
       session('practice1', start, { status: 'cancelled' }),
-      session('qualifying', start + 60 * MINUTE),
-      session('race', start + 1_500 * MINUTE, { start: null, end: null, state: 'unconfirmed' }),
+      session('qualifying', start + 60 * MINUTE, {
+        status: 'changed',
+        changed_at: new Date().toISOString(),
+        previous_start: new Date(start + 90 * MINUTE).toISOString(),
+      }),
+      session('race', start + 1_500 * MINUTE, { start: null, end: null, status: 'unconfirmed' }),
     ];
     await page.route('**/api/schedule', (route) => route.fulfill({ json: season(sessions) }));
     await page.goto('/');
@@ -134,9 +138,34 @@ describe('the start page', () => {
       .locator('.title')
       .evaluate((e) => getComputedStyle(e).textDecorationLine);
     assert.equal(line, 'line-through');
+    assert.match(await row('qualifying').innerText(), /changed\s+was .*\d\d:\d\d/);
     assert.match(await row('race').innerText(), /Time to be confirmed/);
     const hero = await page.getByTestId('hero').getAttribute('data-session');
     assert.equal(hero, '2026-somewhere-qualifying', 'a cancelled session is not the next one');
+    await context.close();
+  });
+
+  test('subscribes a calendar and a television, as was chosen', async () => {
+    const { context, page } = await open(browser);
+    await page.goto('/');
+    const box = page.getByTestId('subscribe');
+    await box.getByText('Subscribe').click();
+    const address = async (what) => await box.getByTestId(`${what}-address`).innerText();
+    assert.equal(await address('calendar'), `${ORIGIN}/schedule.ics`);
+    for (const kind of ['Practice', 'Testing', 'Sprint Qualifying', 'Sprint', 'Qualifying']) {
+      await box.getByLabel(kind, { exact: true }).uncheck();
+    }
+    await box.getByLabel('Reminder').selectOption('15 minutes before');
+    const chosen = `${ORIGIN}/schedule.ics?sessions=race&alarm=15`;
+    assert.equal(await address('calendar'), chosen);
+    const link = await box.getByTestId('webcal').getAttribute('href');
+    assert.equal(link, chosen.replace('http:', 'webcal:'));
+    const calendar = await (await page.request.get(chosen)).text();
+    assert.match(calendar, /^BEGIN:VCALENDAR\r\n/);
+    assert.ok(calendar.includes('TRIGGER:-PT15M') && !calendar.includes('practice'));
+    const list = await (await page.request.get(await address('list'))).text();
+    assert.ok(list.startsWith('#EXTM3U') && list.includes(`${ORIGIN}/channels/best/master.m3u8`));
+    assert.deepEqual(await violations(page), []);
     await context.close();
   });
 
@@ -175,6 +204,7 @@ function session(kind, start, more = {}) {
     state: 'upcoming',
     status: 'scheduled',
     changed_at: null,
+    previous_start: null,
     ...more,
   };
 }

@@ -227,6 +227,10 @@ impl Desk<'_, '_> {
                 .filter(|end| Some(*end) > verdict.start)
                 .or(verdict.end);
             verdict.status = said.status.unwrap_or(verdict.status);
+            if said.start.is_some() || said.status.is_some() {
+                // Whoever misses it, the operator does not.
+                verdict.missing_since = None;
+            }
             let known = before
                 .and_then(|before| before.sessions.iter().find(|session| session.kind == kind));
             let next = self.next(kind, known, verdict, is_renamed);

@@ -225,8 +225,9 @@ fn description(door: &Door<'_>, words: &mut Words<'_>) {
             let key = described.key.as_bytes();
             let grammar = |b: &u8| matches!(b, b'a'..=b'z' | b'0'..=b'9' | b'-');
             assert!((1..=63).contains(&key.len()) && key.iter().all(grammar) && key[0] != b'-');
-            fit(&described.name, text_limit());
-            fit(&described.version, 64);
+            // `describe` has no imports: what it says of any secret it made up.
+            printable(&described.name, text_limit());
+            printable(&described.version, 64);
             let hosts = described.hosts.texts();
             assert!(hosts.len() <= RIG.limits.asked);
             for host in hosts {

@@ -422,6 +422,26 @@ async fn an_operator_s_word_wins_and_what_is_wrong_with_it_is_told() {
 }
 
 #[tokio::test]
+async fn what_an_operator_says_is_on_is_on() {
+    let world = World::at("2026-07-19T13:30:00Z");
+    let text = "[events.\"2026-spa\"]\nstatus = \"scheduled\"";
+    std::fs::write(world.dir.path().join("schedule.overrides.toml"), text).expect("written");
+    let world = world.restarted();
+    let off = Meeting {
+        is_cancelled: true,
+        ..Meeting::race(1, 7, "2026-07-19T13:00:00Z")
+    };
+    let monza = [race("monza", "2026-09-06T13:00:00Z")];
+    world.poll_both(Some(&monza), Some(&[off])).await;
+    let spa = world.session("2026-spa-race");
+    assert_eq!((spa.status, spa.state), (Status::Scheduled, State::Live));
+    assert_eq!(
+        world.schedule.current().expect("it is on").id,
+        "2026-spa-race"
+    );
+}
+
+#[tokio::test]
 async fn the_timetable_alone_corrects_what_is_bundled() {
     let world = World::at("2026-06-01T00:00:00Z");
     let meetings = [Meeting::race(1, 7, "2026-07-19T12:00:00Z")];
