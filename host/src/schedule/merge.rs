@@ -472,7 +472,9 @@ impl Desk<'_, '_> {
 
     fn has_begun(&self) -> bool {
         let known = self.before.iter().flat_map(|event| &event.sessions);
-        let mut on = known.filter(|session| session.status.is_on());
+        // What was missed before it began did not begin.
+        let mut on =
+            known.filter(|session| session.status.is_on() && session.missing_since.is_none());
         on.any(|session| state::earliest_start(session) <= self.now)
     }
 
