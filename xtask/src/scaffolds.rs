@@ -1,5 +1,6 @@
 //! That `new-plugin` keeps its word: in each language a new plugin is built and
-//! passes its first case, without another edit. Rust's has to lie among the
+//! passes its first case, without another edit, with the programs that are built
+//! already. Rust's has to lie among the
 //! members, so all of them do while it lasts.
 
 use std::fs;
@@ -7,6 +8,7 @@ use std::path::PathBuf;
 
 use anyhow::Context as _;
 
+use crate::build_plugins::{self, Which};
 use crate::language::Language;
 use crate::new_plugin::scaffold;
 use crate::test_plugins;
@@ -20,7 +22,8 @@ pub(crate) fn run(workspace: &Workspace, toolchain: Option<Toolchain>) -> anyhow
         scaffold(&workspace.root.join("plugins"), &key, language)?;
         // As the next command would find it.
         let workspace = Workspace::find()?;
-        test_plugins::run(&workspace, toolchain, Some(&key), false)
+        build_plugins::run(&workspace, toolchain, Which::One(&key))
+            .and_then(|()| test_plugins::play(&workspace, Some(&key), false))
             .with_context(|| format!("a new plugin in {}", language.name()))?;
         drop(scratch);
     }

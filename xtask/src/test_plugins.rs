@@ -50,8 +50,7 @@ pub(crate) fn play(workspace: &Workspace, key: Option<&str>, update: bool) -> an
     Ok(())
 }
 
-/// The service's binary, by the same selection as the tests, so that nothing
-/// is built twice.
+/// The service's binary.
 pub(crate) fn program(workspace: &Workspace) -> anyhow::Result<PathBuf> {
     let sh = workspace.shell()?;
     let (cargo, but) = (cargo(), workspace.without_plugins());
