@@ -40,7 +40,10 @@ impl Book {
     ) -> Self {
         let mut seasons = kept.seasons;
         let bundled = bundled::season();
-        if seasons.iter().all(|season| season.year != bundled.year) {
+        // Nor where it is long over: what subscribers hold of it is newer.
+        let is_known =
+            |season: &Season| season.year == bundled.year || season.year > bundled.year + 1;
+        if !seasons.iter().any(is_known) {
             seasons.push(bundled);
             seasons.sort_by_key(|season| season.year);
         }
@@ -93,6 +96,7 @@ impl Book {
 
     /// Whether the operator's file is another one now.
     pub(super) fn take_overrides(&mut self, overrides: Overrides, now: Timestamp) -> bool {
+        let overrides = overrides.after(&self.overrides);
         let is_news = self.overrides != overrides;
         if is_news {
             self.overrides = overrides;

@@ -40,6 +40,7 @@ fn read(text: &str) -> Result<Season, serde_json::Error> {
                 .into_iter()
                 .map(|(kind, at)| Session {
                     updated_at: bundle.made_at,
+                    in_calendar: true,
                     ..Session::new(kind, Some(at), utc_date(at))
                 })
                 .collect(),

@@ -54,10 +54,13 @@ impl Feed {
         };
         let told = self.error.as_ref().and_then(SourceError::retry_after);
         let told = told.unwrap_or_default().min(LONGEST);
+        if now < polled_at {
+            // The clock was set back, and how long ago that was nobody knows.
+            return Duration::ZERO;
+        }
         let wait = pace::wait(self.last, interval)
             .mul_f64(self.jitter)
             .max(told);
-        // A clock that was set back makes the past look like the future.
         let passed = Duration::try_from(now.duration_since(polled_at)).unwrap_or_default();
         wait.saturating_sub(passed)
     }

@@ -222,10 +222,11 @@ impl Desk<'_, '_> {
                 verdict.date = utc_date(start);
                 verdict.status = Status::Scheduled;
             }
-            verdict.end = said
-                .end
-                .filter(|end| Some(*end) > verdict.start)
-                .or(verdict.end);
+            let fits = |end: &Timestamp| {
+                let length = verdict.start.map(|start| end.duration_since(start));
+                length.is_some_and(|length| length.is_positive() && length.as_hours() < 24)
+            };
+            verdict.end = said.end.filter(fits).or(verdict.end);
             verdict.status = said.status.unwrap_or(verdict.status);
             if said.start.is_some() || said.status.is_some() {
                 // Whoever misses it, the operator does not.
@@ -233,7 +234,11 @@ impl Desk<'_, '_> {
             }
             let known = before
                 .and_then(|before| before.sessions.iter().find(|session| session.kind == kind));
-            let next = self.next(kind, known, verdict, is_renamed);
+            let mut next = self.next(kind, known, verdict, is_renamed);
+            let (jolpica, openf1) = self.said(kind);
+            let listed = |by: fn(&Session) -> bool| known.is_some_and(by);
+            next.in_calendar = jolpica.is_some() || listed(|known| known.in_calendar);
+            next.in_timetable = openf1.is_some() || listed(|known| known.in_timetable);
             if let Some(known) = known.filter(|_| self.is_news())
                 && (known.start, known.status) != (next.start, next.status)
             {
@@ -343,7 +348,16 @@ impl Desk<'_, '_> {
                 (at(used, end, Status::Unconfirmed), differs)
             }
             (None, Some(start)) => (at(start, end, Status::Scheduled), None),
-            (Some(start), None) => (at(start, None, Status::Scheduled), None),
+            (Some(start), None) => {
+                // What half an answer lacks takes away no time that it brought before.
+                let is_half = self.sources.openf1.is_some_and(|report| !report.complete);
+                let before = known.filter(|known| is_half && known.in_timetable);
+                let before = before.and_then(|known| known.start);
+                let before =
+                    before.filter(|before| start.duration_since(*before).unsigned_abs() <= SAME);
+                let start = before.unwrap_or(start);
+                (at(start, None, Status::Scheduled), None)
+            }
             (None, None) => (self.without_a_time(jolpica.or(openf1), known), None),
         }
     }
@@ -406,13 +420,11 @@ impl Desk<'_, '_> {
         };
         let off = openf1.and_then(|said| said.off);
         let is_testing = self.group.is_testing;
-        let was_listed = self
-            .before
-            .as_ref()
-            .is_some_and(|event| event.round.is_some());
+        let was_listed = known.is_some_and(|known| known.in_calendar);
         let not_in_calendar = !is_testing && lacks(Source::Jolpica, jolpica);
-        let not_in_timetable = lacks(Source::OpenF1, openf1) && known.is_some();
-        let gone_from_calendar = not_in_calendar && was_listed && known.is_some();
+        let not_in_timetable =
+            lacks(Source::OpenF1, openf1) && known.is_some_and(|known| known.in_timetable);
+        let gone_from_calendar = not_in_calendar && was_listed;
         // Nobody but the timetable ever had it.
         let was_alone = is_testing || !was_listed && jolpica.is_none();
         let status = match off {
@@ -435,7 +447,7 @@ impl Desk<'_, '_> {
         };
         if off.is_some() {
             let (since, is_sure) = claim(Source::OpenF1);
-            let is_sure = is_sure || jolpica.is_none();
+            let is_sure = is_sure || is_testing || not_in_calendar;
             return Absence::Since {
                 since,
                 is_sure,

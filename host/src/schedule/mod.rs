@@ -103,6 +103,8 @@ struct Inner {
     polling: tokio::sync::Mutex<Answers>,
     /// Held while a write runs, also one that nobody waits for any more.
     saving: Arc<tokio::sync::Mutex<()>>,
+    /// The same of reading the overrides: a mount that hangs takes one thread.
+    reading: Arc<tokio::sync::Mutex<()>>,
 }
 
 /// The last good answer of each address.
@@ -128,6 +130,7 @@ impl Schedule {
             book: ArcSwap::from_pointee(book),
             polling: tokio::sync::Mutex::default(),
             saving: Arc::default(),
+            reading: Arc::default(),
         }))
     }
 
@@ -175,7 +178,14 @@ impl Schedule {
     /// the poll that may run, and blocks a thread of its own as long as the disk does.
     pub async fn follow_overrides(&self) -> bool {
         let dir = self.0.data_dir.clone();
-        let read = tokio::task::spawn_blocking(move || Overrides::read(&dir));
+        let Ok(guard) = Arc::clone(&self.0.reading).try_lock_owned() else {
+            return false;
+        };
+        let read = tokio::task::spawn_blocking(move || {
+            let read = Overrides::read(&dir);
+            drop(guard);
+            read
+        });
         let Ok(Ok(overrides)) = tokio::time::timeout(SAVE_WAIT, read).await else {
             return false;
         };

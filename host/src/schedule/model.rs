@@ -96,6 +96,12 @@ pub(super) struct Session {
     /// How often start, end or status became another (RFC 5545, section 3.8.7.4).
     #[serde(default)]
     pub(super) sequence: u32,
+    /// Whether the calendar ever listed it: only then is its silence a word.
+    #[serde(default = "always")]
+    pub(super) in_calendar: bool,
+    /// The same of the timetable.
+    #[serde(default)]
+    pub(super) in_timetable: bool,
     /// Since when a source says that it is not on.
     pub(super) missing_since: Option<Timestamp>,
 }
@@ -206,6 +212,8 @@ impl Session {
             changed_at: None,
             updated_at: Timestamp::UNIX_EPOCH,
             sequence: 0,
+            in_calendar: false,
+            in_timetable: false,
             missing_since: None,
         }
     }
@@ -231,6 +239,11 @@ pub(super) fn event_id(year: i16, circuit: &str, is_testing: bool, nth: usize) -
         0 | 1 => format!("{year}-{circuit}{testing}"),
         _ => format!("{year}-{circuit}{testing}-{nth}"),
     }
+}
+
+/// What an older program stored, it had from the calendar.
+fn always() -> bool {
+    true
 }
 
 /// The day on which `at` falls in UTC.

@@ -49,8 +49,9 @@ pub(super) fn parse(
             continue;
         }
         let rows = of_meeting.remove(&meeting.meeting_key).unwrap_or_default();
-        if let Some(event) = read_event(&meeting, rows, &mut report.problems) {
+        if let Some((event, is_whole)) = read_event(&meeting, rows, &mut report.problems) {
             report.events.push(event);
+            report.complete &= is_whole;
         } else {
             report.complete = false;
             report.note(clean(&meeting.meeting_name), "has no usable session");
@@ -96,8 +97,12 @@ fn rows<R: DeserializeOwned + OfYear>(
     }
 }
 
-/// `None`: not one session of it can be used.
-fn read_event(meeting: &Meeting, rows: Vec<Row>, problems: &mut Vec<Problem>) -> Option<Listed> {
+/// And whether all of its sessions could be read; `None`: not one.
+fn read_event(
+    meeting: &Meeting,
+    rows: Vec<Row>,
+    problems: &mut Vec<Problem>,
+) -> Option<(Listed, bool)> {
     let name = clean(&meeting.meeting_name);
     let off = meeting.off();
     let mut note = |what| {
@@ -105,6 +110,7 @@ fn read_event(meeting: &Meeting, rows: Vec<Row>, problems: &mut Vec<Problem>) ->
         problems.push(Problem { event, what });
     };
     let mut sessions: Vec<Said> = Vec::new();
+    let count = rows.len();
     for row in rows {
         let Some(kind) = kind(&row.session_name) else {
             note("has a session of an unknown name");
@@ -126,6 +132,7 @@ fn read_event(meeting: &Meeting, rows: Vec<Row>, problems: &mut Vec<Problem>) ->
             off,
         });
     }
+    let is_whole = sessions.len() == count;
     sessions.sort_by_key(|said| said.time.start());
     name_the_sprint(&mut sessions);
     let mut seen = BTreeSet::new();
@@ -164,7 +171,7 @@ fn read_event(meeting: &Meeting, rows: Vec<Row>, problems: &mut Vec<Problem>) ->
             });
         }
     }
-    Some(event)
+    Some((event, is_whole))
 }
 
 /// Rows of 2023 call the sprint "Sprint Qualifying", beside a shootout.

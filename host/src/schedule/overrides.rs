@@ -9,8 +9,8 @@ use std::path::Path;
 use jiff::Timestamp;
 use serde::Deserialize;
 
-use super::check::is_event_id;
-use super::model::Status;
+use super::check::{is_event_id, is_in_season};
+use super::model::{Status, utc_date};
 use crate::files;
 
 /// In the data directory.
@@ -24,6 +24,8 @@ pub(super) struct Overrides {
     sessions: BTreeMap<String, Entry>,
     /// What cannot be used, and why.
     pub(super) problems: Vec<String>,
+    /// Nothing of the file can be: what it said before still counts.
+    is_unusable: bool,
 }
 
 /// What is said of one event or session.
@@ -69,6 +71,17 @@ impl Overrides {
         overrides
     }
 
+    /// This after `before`: a file that cannot be used at all takes nothing back.
+    pub(super) fn after(self, before: &Self) -> Self {
+        match self.is_unusable {
+            true => Self {
+                problems: self.problems,
+                ..before.clone()
+            },
+            false => self,
+        }
+    }
+
     /// What is said of a session, by itself or by its event.
     pub(super) fn of(&self, event: &str, session: &str) -> Entry {
         let event = self.events.get(event).copied().unwrap_or_default();
@@ -104,6 +117,11 @@ impl Overrides {
                 "is an event, and only sessions have a start and an end",
             );
         }
+        let year = id.get(..4).and_then(|year| year.parse().ok());
+        let is_near = |at: Timestamp| year.is_some_and(|year| is_in_season(utc_date(at), year));
+        if ![entry.start, entry.end].into_iter().flatten().all(is_near) {
+            return self.problem(&id, "has a time that is not of its season");
+        }
         if entry
             .end
             .is_some_and(|end| entry.start.is_some_and(|start| end <= start))
@@ -123,6 +141,7 @@ impl Overrides {
     fn unusable(why: &str) -> Self {
         Self {
             problems: vec![why.to_owned()],
+            is_unusable: true,
             ..Self::default()
         }
     }
@@ -160,13 +179,15 @@ mod tests {
             start = "tomorrow"
             [sessions."2026-baku-race"]
             begin = "2026-05-03T17:00:00Z"
+            [sessions."2026-suzuka-race"]
+            start = "2062-04-05T05:00:00Z"
             [sessions."../x"]
             status = "cancelled"
             [races.x]
             status = "cancelled"
         "#;
         let overrides = Overrides::parse(text.as_bytes());
-        assert_eq!(overrides.problems.len(), 5, "{:?}", overrides.problems);
+        assert_eq!(overrides.problems.len(), 6, "{:?}", overrides.problems);
         let race = overrides.of("2026-miami", "2026-miami-race");
         let start = "2026-05-03T17:00:00Z".parse().ok();
         assert_eq!((race.start, race.status), (start, None));
@@ -184,5 +205,10 @@ mod tests {
             assert_eq!(Overrides::parse(text).problems.len(), 1);
         }
         assert_eq!(Overrides::parse(b""), Overrides::default());
+        let before = Overrides::parse(b"[events.\"2026-imola\"]\nstatus = \"cancelled\"");
+        let after = Overrides::parse(b"[events").after(&before);
+        let of = |overrides: &Overrides| overrides.of("2026-imola", "2026-imola-race");
+        assert_eq!((of(&after), after.problems.len()), (of(&before), 1));
+        assert_eq!(Overrides::parse(b"").after(&after), Overrides::default());
     }
 }

@@ -456,3 +456,65 @@ async fn the_timetable_alone_corrects_what_is_bundled() {
     );
     assert_eq!(spa.changed_at, None, "the bundle is nobody's word");
 }
+
+#[tokio::test]
+async fn the_calendar_takes_away_only_what_it_had() {
+    let world = World::at("2026-04-01T00:00:00Z");
+    let races = [race("miami", "2026-05-03T17:00:00Z")];
+    let weekend = || Meeting {
+        sessions: vec![
+            ("Practice 1", "2026-05-01T16:00:00Z".into(), 60),
+            ("Race", "2026-05-03T17:00:00Z".into(), 120),
+        ],
+        ..Meeting::race(1, 151, "")
+    };
+    for now in [
+        "2026-04-01T00:00:00Z",
+        "2026-04-01T07:00:00Z",
+        "2026-04-01T14:00:00Z",
+    ] {
+        world.clock.set(now);
+        world.poll_both(Some(&races), Some(&[weekend()])).await;
+        let practice = world.session("2026-miami-practice1");
+        assert_eq!(
+            (practice.status, practice.sequence),
+            (Status::Scheduled, 0),
+            "{now}"
+        );
+    }
+}
+
+#[tokio::test]
+async fn half_an_answer_takes_no_time_back() {
+    let world = World::at("2026-04-01T00:00:00Z");
+    let races = [race("miami", "2026-05-03T20:00:00Z")];
+    let weekend = |name| Meeting {
+        sessions: vec![
+            ("Practice 1", "2026-05-01T16:00:00Z".into(), 60),
+            (name, "2026-05-03T17:00:00Z".into(), 120),
+        ],
+        ..Meeting::race(1, 151, "")
+    };
+    world
+        .poll_both(Some(&races), Some(&[weekend("Race")]))
+        .await;
+    let before = world.session("2026-miami-race");
+    world
+        .poll_both(Some(&races), Some(&[weekend("Rase")]))
+        .await;
+    assert_eq!(world.session("2026-miami-race"), before);
+}
+
+#[tokio::test]
+async fn one_source_s_word_is_not_two() {
+    let world = World::at("2026-06-01T00:00:00Z");
+    let off = || Meeting {
+        is_cancelled: true,
+        ..Meeting::race(1, 7, "2026-07-19T13:00:00Z")
+    };
+    world.poll_both(None, Some(&[off()])).await;
+    assert_eq!(world.session("2026-spa-race").status, Status::Unconfirmed);
+    world.clock.set("2026-06-01T06:00:00Z");
+    world.poll_both(None, Some(&[off()])).await;
+    assert_eq!(world.session("2026-spa-race").status, Status::Cancelled);
+}
