@@ -138,7 +138,7 @@ describe('the start page', () => {
       .locator('.title')
       .evaluate((e) => getComputedStyle(e).textDecorationLine);
     assert.equal(line, 'line-through');
-    assert.match(await row('qualifying').innerText(), /changed\s+was .*\d\d:\d\d/);
+    assert.match(await row('qualifying').innerText(), /changed\s*was .*\d\d:\d\d/);
     assert.match(await row('race').innerText(), /Time to be confirmed/);
     const hero = await page.getByTestId('hero').getAttribute('data-session');
     assert.equal(hero, '2026-somewhere-qualifying', 'a cancelled session is not the next one');
