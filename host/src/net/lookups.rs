@@ -3,7 +3,8 @@
 //! The system's resolver holds a thread for as long as it likes, also when nobody
 //! waits any more. So few questions are open at once (`net.lookups`, a quarter of
 //! them of one domain), each keeps its place until it is answered, and whoever asks
-//! for a name meanwhile waits for the same answer. It is remembered for `net.dns_ttl`. Nothing is judged here:
+//! for a name meanwhile waits for the same answer. It is remembered for
+//! `net.dns_ttl`. Nothing is judged here:
 //! every policy judges for itself.
 
 use std::fmt::Debug;

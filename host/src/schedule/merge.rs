@@ -5,25 +5,25 @@
 //! something became another, go from one season to the next: whoever subscribed has
 //! them.
 
+mod absence;
+
 use std::time::Duration;
 
 use jiff::{Timestamp, civil::Date};
 use serde::Serialize;
 
+use self::absence::Absence;
 use super::check::MAX_EVENTS;
+use super::circuits;
 use super::matching::{self, Group};
 use super::model::{Event, Kind, Season, Session, Status, event_id, utc_date};
 use super::overrides::Overrides;
-use super::report::{Off, Report, Said, Source, Time};
-use super::{circuits, state};
+use super::report::{Report, Said, Source, Time};
 
 /// Up to here two sources mean the same session, and the timetable knows better when
 /// it is. A day is in it: Jolpica listed Las Vegas by the track's date and the time
 /// in UTC, which is a day early.
 const SAME: Duration = Duration::from_hours(24);
-/// What one source alone takes away has to be away in two answers this far apart.
-const GONE_FOR_GOOD: Duration = Duration::from_hours(6);
-
 /// What is to be made of a season.
 pub(super) struct Sources<'r> {
     /// The reports of one year; without one, that source says nothing.
@@ -407,89 +407,6 @@ impl Desk<'_, '_> {
         known.date == date || at_track == Some(date)
     }
 
-    /// Whether a source says that it is not on, by a word or by its silence.
-    fn absence(
-        &self,
-        jolpica: Option<&Said>,
-        openf1: Option<&Said>,
-        known: Option<&Session>,
-    ) -> Absence {
-        let lacks = |source, said: Option<&Said>| {
-            let report = self.sources.of(source);
-            said.is_none() && report.is_some_and(|report| report.complete)
-        };
-        let off = openf1.and_then(|said| said.off);
-        let is_testing = self.group.is_testing;
-        let was_listed = known.is_some_and(|known| known.in_calendar);
-        let not_in_calendar = !is_testing && lacks(Source::Jolpica, jolpica);
-        let not_in_timetable =
-            lacks(Source::OpenF1, openf1) && known.is_some_and(|known| known.in_timetable);
-        let gone_from_calendar = not_in_calendar && was_listed;
-        // Nobody but the timetable ever had it.
-        let was_alone = is_testing || !was_listed && jolpica.is_none();
-        let status = match off {
-            Some(Off::Postponed) => Status::Postponed,
-            _ => Status::Cancelled,
-        };
-        let claim = |source| {
-            let fetched_at = self
-                .sources
-                .of(source)
-                .map_or(self.now, |report| report.fetched_at);
-            let since = known
-                .and_then(|known| known.missing_since)
-                .unwrap_or(fetched_at);
-            let away = fetched_at.duration_since(since);
-            (
-                since,
-                away >= jiff::SignedDuration::try_from(GONE_FOR_GOOD).unwrap_or_default(),
-            )
-        };
-        if off.is_some() {
-            let (since, is_sure) = claim(Source::OpenF1);
-            let is_sure = is_sure || is_testing || not_in_calendar;
-            return Absence::Since {
-                since,
-                is_sure,
-                off: status,
-            };
-        }
-        // Absence from a calendar does not stop what is under way, nor undo the past.
-        if self.has_begun() {
-            return Absence::None;
-        }
-        if gone_from_calendar {
-            let (since, is_sure) = claim(Source::Jolpica);
-            let is_sure = is_sure || not_in_timetable;
-            return Absence::Since {
-                since,
-                is_sure,
-                off: status,
-            };
-        }
-        if was_alone && not_in_timetable {
-            let (since, is_sure) = claim(Source::OpenF1);
-            return Absence::Since {
-                since,
-                is_sure,
-                off: status,
-            };
-        }
-        // Only the timetable has it, and the calendar never did.
-        if not_in_calendar && self.group.jolpica.is_none() && openf1.is_some() {
-            return Absence::Alone;
-        }
-        Absence::None
-    }
-
-    fn has_begun(&self) -> bool {
-        let known = self.before.iter().flat_map(|event| &event.sessions);
-        // What was missed before it began did not begin.
-        let mut on =
-            known.filter(|session| session.status.is_on() && session.missing_since.is_none());
-        on.any(|session| state::earliest_start(session) <= self.now)
-    }
-
     /// The session as it is from now on.
     fn next(
         &self,
@@ -545,19 +462,6 @@ impl Desk<'_, '_> {
         }
         next
     }
-}
-
-/// What a source says against a session taking place.
-enum Absence {
-    None,
-    /// The calendar never had it.
-    Alone,
-    Since {
-        since: Timestamp,
-        /// The other source agrees, or it was away for long enough.
-        is_sure: bool,
-        off: Status,
-    },
 }
 
 /// What is put together of two sources must be possible, too: nothing is on after
