@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { after, before, describe, test } from 'node:test';
-import { foreign, launch, open, ORIGIN, scriptBytes, violations } from './system.mjs';
+import { foreign, launch, open, ORIGIN, overflow, scriptBytes, violations } from './system.mjs';
 
 const MINUTE = 60_000;
 const START_PAGE_SCRIPT_BYTES = 60_000;
@@ -140,6 +140,8 @@ describe('the start page', () => {
     assert.equal(line, 'line-through');
     assert.match(await row('qualifying').innerText(), /changed\s*was .*\d\d:\d\d/);
     assert.match(await row('race').innerText(), /Time to be confirmed/);
+    await page.setViewportSize({ width: 320, height: 700 });
+    assert.equal(await overflow(page), 0, 'all of it fits a narrow phone');
     const hero = await page.getByTestId('hero').getAttribute('data-session');
     assert.equal(hero, '2026-somewhere-qualifying', 'a cancelled session is not the next one');
     await context.close();

@@ -210,6 +210,8 @@ async fn a_rollback_by_hand_leads_back_also_after_a_restart_and_a_reload_forward
     // The file is still the second's: it does not come back by itself.
     let house = house.restart().await;
     settled(&house, "site-a", &first).await;
+    // Only what has run here is something to go back to.
+    house.stream().await;
     tokio::time::sleep(Duration::from_secs(1)).await;
     let status = house.plugin_status("site-a").await;
     assert_eq!(
@@ -226,7 +228,8 @@ async fn a_rollback_by_hand_leads_back_also_after_a_restart_and_a_reload_forward
     );
 
     // Nor does it when it is uploaded again: that is on purpose, too.
-    post(&house, "site-a", "rollback").await;
+    let (status, body) = post(&house, "site-a", "rollback").await;
+    assert_eq!(status, StatusCode::OK, "{body}");
     settled(&house, "site-a", &first).await;
     let (status, _) = put(
         &house,
