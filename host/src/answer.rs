@@ -80,8 +80,8 @@ impl Failure {
         let text = |name| headers.get(name).and_then(|value| value.to_str().ok());
         let total = text(CONTENT_RANGE).and_then(|range| range.strip_prefix("bytes */"));
         Self {
-            retry_after: text(RETRY_AFTER)
-                .and_then(|seconds| seconds.trim().parse().ok())
+            retry_after: crate::net::retry_after(headers)
+                .map(|wait| wait.as_secs())
                 .filter(|_| matches!(kept.as_u16(), 429 | 503)),
             length: total
                 .and_then(|total| total.trim().parse().ok())

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use http::header::{ETAG, IF_MODIFIED_SINCE, IF_NONE_MATCH, LAST_MODIFIED, RETRY_AFTER};
+use http::header::{ETAG, IF_MODIFIED_SINCE, IF_NONE_MATCH, LAST_MODIFIED};
 use tokio::sync::broadcast;
 use tokio_util::sync::CancellationToken;
 
@@ -11,7 +11,7 @@ use crate::clock::Clock;
 use crate::config::Config;
 use crate::files;
 use crate::metrics::Metrics;
-use crate::net::{Egress, FetchError, Net, Plain};
+use crate::net::{self, Egress, FetchError, Net, Plain};
 use crate::plugins::{self, Hint, Notice};
 use crate::schedule::{Ask, FetchFailure, Fetched, Schedule, Validators};
 
@@ -122,7 +122,7 @@ async fn fetch(
     let response = egress.send(request, &Plain, "schedule").await;
     let response = response.map_err(failed)?;
     let text = |name| Some(response.headers.get(name)?.to_str().ok()?.to_owned());
-    let seconds = text(RETRY_AFTER).and_then(|seconds| seconds.parse().ok());
+    let retry_after = net::retry_after(&response.headers);
     let validators = Validators {
         etag: text(ETAG),
         last_modified: text(LAST_MODIFIED),
@@ -137,7 +137,7 @@ async fn fetch(
         status,
         body,
         validators,
-        retry_after: seconds.map(Duration::from_secs),
+        retry_after,
     })
 }
 

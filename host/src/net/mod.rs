@@ -42,5 +42,5 @@ pub use lookups::{Names, SystemNames};
 pub use places::Class;
 pub use profile::{HeaderRule, InvalidHeader, Profile, check_header};
 pub use request::{Plain, Request, Rules};
-pub use response::Response;
+pub use response::{Response, retry_after};
 pub use tape::{Answer, Exchange, Failure, Missed, Replay, Tape};

@@ -5,8 +5,8 @@ use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
 use bytes::{Bytes, BytesMut};
-use http::header::{CONTENT_ENCODING, CONTENT_LENGTH, TRANSFER_ENCODING};
-use http::{HeaderMap, StatusCode};
+use http::header::{CONTENT_ENCODING, CONTENT_LENGTH, DATE, RETRY_AFTER, TRANSFER_ENCODING};
+use http::{HeaderMap, HeaderName, StatusCode};
 use http_body::Body as _;
 use tokio::time::Sleep;
 use url::Url;
@@ -229,9 +229,46 @@ impl Body {
     }
 }
 
+/// How long `Retry-After` asks to be left alone (RFC 9110, section 10.2.3). A date is
+/// held against the answer's own `Date`: whose clock is right is no question then.
+pub fn retry_after(headers: &HeaderMap) -> Option<Duration> {
+    let text = |name: HeaderName| Some(headers.get(name)?.to_str().ok()?.trim());
+    let when = text(RETRY_AFTER)?;
+    if let Ok(seconds) = when.parse() {
+        return Some(Duration::from_secs(seconds));
+    }
+    let time = |text| jiff::fmt::rfc2822::parse(text).ok();
+    let wait = time(when)?.duration_since(&time(text(DATE)?)?);
+    Duration::try_from(wait).ok()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn retry_after_is_seconds_or_a_date() {
+        let date = "Mon, 01 Jun 2026 12:00:00 GMT";
+        for (value, date, expect) in [
+            ("120", None, Some(120)),
+            (" 0 ", Some(date), Some(0)),
+            ("Mon, 01 Jun 2026 12:02:05 GMT", Some(date), Some(125)),
+            ("Mon, 01 Jun 2026 11:59:00 GMT", Some(date), None),
+            ("Mon, 01 Jun 2026 12:02:05 GMT", None, None),
+            ("-1", None, None),
+            ("soon", Some(date), None),
+            ("99999999999999999999999", None, None),
+        ] {
+            let mut headers = HeaderMap::new();
+            headers.insert(RETRY_AFTER, value.parse().expect("a value"));
+            if let Some(date) = date {
+                headers.insert(DATE, date.parse().expect("a value"));
+            }
+            let wait = retry_after(&headers).map(|wait| wait.as_secs());
+            assert_eq!(wait, expect, "{value}");
+        }
+        assert_eq!(retry_after(&HeaderMap::new()), None);
+    }
 
     #[test]
     fn a_transfer_coding_decides_where_a_body_ends() {

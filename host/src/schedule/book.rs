@@ -3,6 +3,7 @@
 
 use jiff::Timestamp;
 
+use super::SOURCES;
 use super::bundled;
 use super::document::{OperatorView, SourceView};
 use super::feed::Feed;
@@ -21,7 +22,7 @@ pub(super) struct Book {
     /// word counts.
     reports: Vec<Report>,
     history: Vec<Change>,
-    overrides: Overrides,
+    pub(super) overrides: Overrides,
     disagreements: Vec<(i16, Disagreement)>,
     unmatched: Vec<(i16, String)>,
     jolpica: Feed,
@@ -47,6 +48,7 @@ impl Book {
             seasons.push(bundled);
             seasons.sort_by_key(|season| season.year);
         }
+        let feed = |source| Feed::new(kept.quiet_until.get(&source).copied());
         let mut book = Self {
             seasons,
             reports: kept.reports,
@@ -54,8 +56,8 @@ impl Book {
             overrides,
             disagreements: Vec::new(),
             unmatched: Vec::new(),
-            jolpica: Feed::default(),
-            openf1: Feed::default(),
+            jolpica: feed(Source::Jolpica),
+            openf1: feed(Source::OpenF1),
             store_error: error.map(|error| error.to_string()),
         };
         book.remake_all(now);
@@ -160,6 +162,10 @@ impl Book {
             seasons: fetched.cloned().collect(),
             reports: self.reports.clone(),
             history: self.history.clone(),
+            quiet_until: SOURCES
+                .into_iter()
+                .filter_map(|source| Some((source, self.feed(source).quiet_until?)))
+                .collect(),
         }
     }
 
@@ -182,7 +188,7 @@ impl Book {
         };
         let wrong = self.wrong_overrides();
         let wrong = (!wrong.is_empty()).then(|| wrong.join("; "));
-        [Source::Jolpica, Source::OpenF1]
+        SOURCES
             .map(source)
             .into_iter()
             .chain(trouble("store", self.store_error.clone()))

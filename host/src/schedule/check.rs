@@ -137,10 +137,10 @@ impl Event {
         }
         let mut kinds = BTreeSet::new();
         for session in &self.sessions {
-            if !kinds.insert(session.kind) {
+            if session.by_sources().kind != session.kind || !kinds.insert(session.kind) {
                 return Err(Flaw::Duplicate(self.session_id(session)));
             }
-            if !session.is_near(year) {
+            if !session.is_near(year) || !session.by_sources().is_near(year) {
                 return Err(Flaw::Time(self.id.clone()));
             }
         }

@@ -18,22 +18,24 @@ pub(super) struct Feed {
     polled_at: Option<Timestamp>,
     last: pace::Last,
     jitter: f64,
-}
-
-impl Default for Feed {
-    fn default() -> Self {
-        Self {
-            error: None,
-            polled_at: None,
-            last: pace::Last::Good,
-            jitter: 1.0,
-        }
-    }
+    /// Until when it asked to be left alone, also before this process began.
+    pub(super) quiet_until: Option<Timestamp>,
 }
 
 // === impl Feed ===
 
 impl Feed {
+    /// One that this process has not asked yet.
+    pub(super) fn new(quiet_until: Option<Timestamp>) -> Self {
+        Self {
+            error: None,
+            polled_at: None,
+            last: pace::Last::Good,
+            jitter: 1.0,
+            quiet_until,
+        }
+    }
+
     /// Notes how a poll ended.
     pub(super) fn close(&mut self, error: Option<SourceError>, now: Timestamp) {
         self.last = match (&error, self.last) {
@@ -42,26 +44,29 @@ impl Feed {
             (Some(_), pace::Last::Failed(times)) => pace::Last::Failed(times.saturating_add(1)),
             (Some(_), _) => pace::Last::Failed(1),
         };
+        let told = error.as_ref().and_then(SourceError::retry_after);
+        self.quiet_until = told.and_then(|wait| now.checked_add(wait.min(LONGEST)).ok());
         self.error = error;
         self.polled_at = Some(now);
         self.jitter = pace::jitter();
     }
 
-    /// How long until it is asked again; zero before the first time.
+    /// How long until it is asked again; zero before the first time, unless it asked
+    /// for quiet.
     pub(super) fn wait(&self, interval: Duration, now: Timestamp) -> Duration {
-        let Some(polled_at) = self.polled_at else {
-            return Duration::ZERO;
+        let since =
+            |from: Timestamp, to: Timestamp| Duration::try_from(to.duration_since(from)).ok();
+        let told = self.quiet_until.and_then(|until| since(now, until));
+        // From further away than that the clock was set back since.
+        let told = told.filter(|told| *told <= LONGEST).unwrap_or_default();
+        let Some(passed) = self.polled_at.map(|polled_at| since(polled_at, now)) else {
+            return told;
         };
-        let told = self.error.as_ref().and_then(SourceError::retry_after);
-        let told = told.unwrap_or_default().min(LONGEST);
-        if now < polled_at {
+        let Some(passed) = passed else {
             // The clock was set back, and how long ago that was nobody knows.
             return Duration::ZERO;
-        }
-        let wait = pace::wait(self.last, interval)
-            .mul_f64(self.jitter)
-            .max(told);
-        let passed = Duration::try_from(now.duration_since(polled_at)).unwrap_or_default();
-        wait.saturating_sub(passed)
+        };
+        let wait = pace::wait(self.last, interval).mul_f64(self.jitter);
+        wait.saturating_sub(passed).max(told)
     }
 }

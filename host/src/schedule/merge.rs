@@ -17,7 +17,7 @@ use super::check::MAX_EVENTS;
 use super::circuits;
 use super::matching::{self, Group};
 use super::model::{Event, Kind, Season, Session, Status, event_id, utc_date};
-use super::overrides::Overrides;
+use super::overrides::{Entry, Overrides};
 use super::report::{Report, Said, Source, Time};
 
 /// Up to here two sources mean the same session, and the timetable knows better when
@@ -198,47 +198,40 @@ impl Desk<'_, '_> {
         };
         let is_renamed = before
             .is_some_and(|before| before.name != event.name || before.circuit != event.circuit);
-        let mut verdicts: Vec<(Kind, Verdict)> = Vec::new();
-        for kind in self.kinds() {
-            let (verdict, differs) = self.verdict(kind);
-            verdicts.push((kind, verdict));
-            if let Some(about) = differs {
-                let (jolpica, openf1) = self.said(kind);
-                merged.disagreements.push(Disagreement {
-                    session: format!("{}-{}", event.id, kind.slug()),
-                    about,
-                    jolpica: jolpica.and_then(|said| said.time.start()),
-                    openf1: openf1.and_then(|said| said.time.start()),
-                    used: verdict.start,
-                });
-            }
-        }
-        doubt_what_cannot_be(&mut verdicts);
-        for (kind, mut verdict) in verdicts {
-            let session_id = format!("{}-{}", event.id, kind.slug());
-            let said = self.sources.overrides.of(&event.id, &session_id);
-            if let Some(start) = said.start {
-                (verdict.start, verdict.end) = (Some(start), None);
-                verdict.date = utc_date(start);
-                verdict.status = Status::Scheduled;
-            }
-            let fits = |end: &Timestamp| {
-                let length = verdict.start.map(|start| end.duration_since(start));
-                length.is_some_and(|length| length.is_positive() && length.as_hours() < 24)
-            };
-            verdict.end = said.end.filter(fits).or(verdict.end);
-            verdict.status = said.status.unwrap_or(verdict.status);
-            if said.start.is_some() || said.status.is_some() {
-                // Whoever misses it, the operator does not.
-                verdict.missing_since = None;
+        let verdicts: Vec<_> = self
+            .kinds()
+            .into_iter()
+            .map(|kind| (kind, self.verdict(kind)))
+            .collect();
+        let race = verdicts.iter().find(|(kind, _)| *kind == Kind::Race);
+        let race = race.and_then(|(_, (race, _))| race.start);
+        for (kind, (mut verdict, differs)) in verdicts {
+            // What is put together of two sources must be possible, too: nothing is on
+            // after the race.
+            let is_late = race.is_some_and(|race| verdict.start.is_some_and(|start| start >= race));
+            if kind != Kind::Race && is_late && verdict.status == Status::Scheduled {
+                verdict.status = Status::Unconfirmed;
             }
             let known = before
                 .and_then(|before| before.sessions.iter().find(|session| session.kind == kind));
-            let mut next = self.next(kind, known, verdict, is_renamed);
             let (jolpica, openf1) = self.said(kind);
-            let listed = |by: fn(&Session) -> bool| known.is_some_and(by);
-            next.in_calendar = jolpica.is_some() || listed(|known| known.in_calendar);
-            next.in_timetable = openf1.is_some() || listed(|known| known.in_timetable);
+            let by_sources = Session {
+                in_calendar: jolpica.is_some() || known.is_some_and(|known| known.in_calendar),
+                in_timetable: openf1.is_some() || known.is_some_and(|known| known.in_timetable),
+                ..self.next(kind, known.map(Session::by_sources), verdict, is_renamed)
+            };
+            let session_id = format!("{}-{}", event.id, kind.slug());
+            let said = self.sources.overrides.of(&event.id, &session_id);
+            let next = self.shown(by_sources, said, known, is_renamed);
+            if let Some(about) = differs {
+                merged.disagreements.push(Disagreement {
+                    session: session_id.clone(),
+                    about,
+                    jolpica: jolpica.and_then(|said| said.time.start()),
+                    openf1: openf1.and_then(|said| said.time.start()),
+                    used: next.start,
+                });
+            }
             if let Some(known) = known.filter(|_| self.is_news())
                 && (known.start, known.status) != (next.start, next.status)
             {
@@ -253,6 +246,52 @@ impl Desk<'_, '_> {
         }
         if !event.sessions.is_empty() {
             merged.season.events.push(event);
+        }
+    }
+
+    /// What is shown: as the sources have it, or as the operator does.
+    fn shown(
+        &self,
+        by_sources: Session,
+        said: Entry,
+        known: Option<&Session>,
+        is_renamed: bool,
+    ) -> Session {
+        let mut next = match said.start {
+            None => by_sources.clone(),
+            Some(start) => {
+                let verdict = Verdict {
+                    start: Some(start),
+                    end: None,
+                    date: utc_date(start),
+                    status: Status::Scheduled,
+                    missing_since: None,
+                };
+                self.next(by_sources.kind, known, verdict, is_renamed)
+            }
+        };
+        let fits = |end: &Timestamp| {
+            let length = next.start.map(|start| end.duration_since(start));
+            length.is_some_and(|length| length.is_positive() && length.as_hours() < 24)
+        };
+        next.end = said.end.filter(fits).or(next.end);
+        if let Some(status) = said.status {
+            next.status = match status {
+                Status::Scheduled if next.previous_start.is_some() => Status::Changed,
+                status => status,
+            };
+            // Whoever misses it, the operator does not.
+            next.missing_since = None;
+        }
+        if said != Entry::default() {
+            (next.in_calendar, next.in_timetable) =
+                (by_sources.in_calendar, by_sources.in_timetable);
+            next.by_sources = Some(Box::new(by_sources));
+        }
+        // Subscribers count what they were shown.
+        match known {
+            Some(known) => self.counted(next, known, is_renamed),
+            None => next,
         }
     }
 
@@ -287,7 +326,8 @@ impl Desk<'_, '_> {
 
     fn known(&self, kind: Kind) -> Option<&Session> {
         let before = self.before.as_ref()?;
-        before.sessions.iter().find(|session| session.kind == kind)
+        let mut sessions = before.sessions.iter().map(Session::by_sources);
+        sessions.find(|session| session.kind == kind)
     }
 
     fn verdict(&self, kind: Kind) -> (Verdict, Option<About>) {
@@ -437,16 +477,21 @@ impl Desk<'_, '_> {
                 .start
                 .filter(|known| self.is_news() && start != Some(*known));
             next.previous_start = moved.or(known.previous_start);
-            next.changed_at = known.changed_at;
-            next.updated_at = known.updated_at;
-            next.sequence = known.sequence;
         }
         if next.status == Status::Scheduled && next.previous_start.is_some() {
             next.status = Status::Changed;
         }
-        let Some(known) = known else {
-            return next;
-        };
+        match known {
+            Some(known) => self.counted(next, known, is_renamed),
+            None => next,
+        }
+    }
+
+    /// `next`, with what subscribers see of `known` becoming it.
+    fn counted(&self, mut next: Session, known: &Session, is_renamed: bool) -> Session {
+        next.changed_at = known.changed_at;
+        next.updated_at = known.updated_at;
+        next.sequence = known.sequence;
         let shown =
             |session: &Session| (session.start, session.end(), session.date, session.status);
         if shown(known) != shown(&next) {
@@ -461,20 +506,5 @@ impl Desk<'_, '_> {
             next.changed_at = Some(self.now);
         }
         next
-    }
-}
-
-/// What is put together of two sources must be possible, too: nothing is on after
-/// the race.
-fn doubt_what_cannot_be(verdicts: &mut [(Kind, Verdict)]) {
-    let race = verdicts.iter().find(|(kind, _)| *kind == Kind::Race);
-    let Some(race) = race.and_then(|(_, race)| race.start) else {
-        return;
-    };
-    for (kind, verdict) in verdicts {
-        let is_late = verdict.start.is_some_and(|start| start >= race);
-        if *kind != Kind::Race && is_late && verdict.status == Status::Scheduled {
-            verdict.status = Status::Unconfirmed;
-        }
     }
 }

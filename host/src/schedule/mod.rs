@@ -121,7 +121,11 @@ impl Schedule {
         clock: impl Fn() -> Timestamp + Send + Sync + 'static,
     ) -> Self {
         let store = Store::new(data_dir);
-        let book = Book::open(store.load(), Overrides::read(data_dir), clock());
+        let book = Book::open(
+            store.load(),
+            Overrides::read(data_dir, &Overrides::default()),
+            clock(),
+        );
         Self(Arc::new(Inner {
             config,
             clock: Box::new(clock),
@@ -140,6 +144,9 @@ impl Schedule {
         let book = self.0.book.load();
         let shown = document::season_at(&book.seasons, now);
         let fetched_at = shown.and_then(|season| season.fetched_at);
+        let sources = book.sources();
+        let mut answered = sources.iter().filter_map(|source| source.fetched_at);
+        let is_silent = answered.any(|at| self.0.is_old(at, now));
         let events = shown
             .map(|season| season.events.as_slice())
             .unwrap_or_default();
@@ -147,8 +154,8 @@ impl Schedule {
             season: shown.map_or_else(|| source::seasons(now).0, |season| season.year),
             server_time: Timestamp::from_millisecond(now.as_millisecond()).unwrap_or(now),
             fetched_at,
-            stale: fetched_at.is_none_or(|at| self.0.is_old(at, now)),
-            sources: book.sources(),
+            stale: fetched_at.is_none() || is_silent,
+            sources,
             events: events
                 .iter()
                 .map(|event| EventView::new(event, now))
@@ -181,8 +188,9 @@ impl Schedule {
         let Ok(guard) = Arc::clone(&self.0.reading).try_lock_owned() else {
             return false;
         };
+        let before = self.0.book.load_full();
         let read = tokio::task::spawn_blocking(move || {
-            let read = Overrides::read(&dir);
+            let read = Overrides::read(&dir, &before.overrides);
             drop(guard);
             read
         });

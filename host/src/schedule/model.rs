@@ -104,6 +104,10 @@ pub(super) struct Session {
     pub(super) in_timetable: bool,
     /// Since when a source says that it is not on.
     pub(super) missing_since: Option<Timestamp>,
+    /// While the operator's word is shown, what the sources make of it: that is what
+    /// their next answers are held against, and what counts when he takes it back.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(super) by_sources: Option<Box<Session>>,
 }
 
 // === impl Kind ===
@@ -176,7 +180,7 @@ impl Event {
     /// The race's day, or the last session's where there is no race.
     pub(super) fn day(&self) -> Option<Date> {
         let race = self.sessions.iter().find(|s| s.kind == Kind::Race);
-        race.or(self.sessions.last()).map(|s| s.date)
+        race.or(self.sessions.last()).map(|s| s.by_sources().date)
     }
 
     /// Of testing alone, which is never the race weekend at the same circuit.
@@ -215,7 +219,13 @@ impl Session {
             in_calendar: false,
             in_timetable: false,
             missing_since: None,
+            by_sources: None,
         }
+    }
+
+    /// As the sources have it.
+    pub(super) fn by_sources(&self) -> &Self {
+        self.by_sources.as_deref().unwrap_or(self)
     }
 
     /// When it ends: as announced, else after the kind's usual length.

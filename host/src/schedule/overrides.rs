@@ -4,7 +4,9 @@
 //! One entry that cannot be used takes none of the others with it, and each is told.
 
 use std::collections::BTreeMap;
+use std::io;
 use std::path::Path;
+use std::time::Duration;
 
 use jiff::Timestamp;
 use serde::Deserialize;
@@ -16,6 +18,8 @@ use crate::files;
 /// In the data directory.
 pub(super) const NAME: &str = "schedule.overrides.toml";
 const MAX_SIZE: u64 = 64 * 1024;
+/// How long a file may be away while it is written anew.
+const REWRITE: Duration = Duration::from_secs(1);
 
 /// What the file says; nothing where there is none.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -41,11 +45,19 @@ pub(super) struct Entry {
 // === impl Overrides ===
 
 impl Overrides {
-    /// Blocks as long as the disk does.
-    pub(super) fn read(dir: &Path) -> Self {
-        match files::read(&dir.join(NAME), MAX_SIZE) {
+    /// What the file says, after `before`. Blocks as long as the disk does.
+    pub(super) fn read(dir: &Path, before: &Self) -> Self {
+        let read = || files::read(&dir.join(NAME), MAX_SIZE);
+        let is_gone = |error: &io::Error| error.kind() == io::ErrorKind::NotFound;
+        let mut bytes = read();
+        if bytes.as_ref().is_err_and(is_gone) && *before != Self::default() {
+            // Some editors take a file away before they write it anew.
+            std::thread::sleep(REWRITE);
+            bytes = read();
+        }
+        match bytes {
             Ok(bytes) => Self::parse(&bytes),
-            Err(error) if error.kind() == std::io::ErrorKind::NotFound => Self::default(),
+            Err(error) if is_gone(&error) => Self::default(),
             Err(error) => Self::unusable(&error.to_string()),
         }
     }

@@ -45,7 +45,7 @@ pub struct Fetched {
     pub body: Bytes,
     /// Of this answer.
     pub validators: Validators,
-    /// `Retry-After`, where it was a number of seconds.
+    /// How long it asks to be left alone (`Retry-After`).
     pub retry_after: Option<Duration>,
 }
 

@@ -6,16 +6,18 @@
 //! outside. A file that is unusable is put aside, not deleted; the one before it
 //! serves, and the next write does not need it.
 
+use std::collections::BTreeMap;
 use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
 
+use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use super::check::Flaw;
 use super::merge::Change;
 use super::model::Season;
-use super::report::Report;
+use super::report::{Report, Source};
 use crate::files;
 
 const NAME: &str = "schedule.json";
@@ -70,6 +72,9 @@ pub(super) struct Kept {
     pub(super) reports: Vec<Report>,
     #[serde(default)]
     pub(super) history: Vec<Change>,
+    /// Until when a source asked to be left alone.
+    #[serde(default)]
+    pub(super) quiet_until: BTreeMap<Source, Timestamp>,
 }
 
 #[derive(Serialize)]
@@ -146,6 +151,7 @@ fn check(mut kept: Kept) -> Result<Kept, LoadError> {
         seasons,
         reports,
         history,
+        quiet_until: _,
     } = &mut kept;
     if seasons.len() > MAX_SEASONS || reports.len() > 2 * MAX_SEASONS || history.len() > HISTORY {
         return Err(Flaw::TooMany("store").into());

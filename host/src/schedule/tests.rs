@@ -4,6 +4,7 @@
 mod answers;
 mod changes;
 mod drift;
+mod overrides;
 mod politeness;
 mod seasons;
 mod two_sources;

@@ -74,6 +74,7 @@ impl Desk<'_, '_> {
 
     fn has_begun(&self) -> bool {
         let known = self.before.iter().flat_map(|event| &event.sessions);
+        let known = known.map(Session::by_sources);
         // What was missed before it began did not begin.
         let mut on =
             known.filter(|session| session.status.is_on() && session.missing_since.is_none());

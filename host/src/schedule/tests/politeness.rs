@@ -149,3 +149,34 @@ async fn requests_are_apart_whomever_they_go_to() {
         assert!(pair[1] - pair[0] >= pause);
     }
 }
+
+/// Who asked for quiet has it from the next process, too.
+#[tokio::test]
+async fn a_restart_is_no_reason_to_ask_before_time() {
+    let world = World::at("2026-06-01T00:00:00Z");
+    let get = |ask: Ask| {
+        ready(Ok(Fetched {
+            status: if is_openf1(&ask) { 429 } else { 200 },
+            body: if is_openf1(&ask) {
+                Bytes::new()
+            } else {
+                two_races().into()
+            },
+            retry_after: Some(Duration::from_secs(2 * HOUR)),
+            ..Fetched::default()
+        }))
+    };
+    world.schedule.poll(get).await;
+    let world = world.restarted();
+    world.clock.set("2026-06-01T01:00:00Z");
+    assert_eq!(world.schedule.0.wait(Source::Jolpica), Duration::ZERO);
+    assert_eq!(
+        world.schedule.0.wait(Source::OpenF1),
+        Duration::from_secs(HOUR)
+    );
+    world.clock.set("2026-06-01T02:00:00Z");
+    assert_eq!(world.schedule.0.wait(Source::OpenF1), Duration::ZERO);
+    // A clock that was years ahead keeps nobody waiting for years.
+    world.clock.set("2024-06-01T00:00:00Z");
+    assert_eq!(world.schedule.0.wait(Source::OpenF1), Duration::ZERO);
+}
