@@ -51,6 +51,7 @@ pub(super) fn hint(schedule: &Schedule) -> Hint {
         None => Hint::default(),
         Some(session) => Hint {
             session: Some(session.id),
+            session_name: Some(session.kind.title().to_owned()),
             event_name: Some(session.event),
             starts_at: millis(session.start),
             ends_at: millis(session.end),

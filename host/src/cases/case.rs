@@ -74,6 +74,8 @@ pub(super) struct WrittenHint {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     session: Option<String>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    session_name: Option<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     event_name: Option<String>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     starts_at: Option<Timestamp>,
@@ -198,6 +200,7 @@ impl From<WrittenHint> for Hint {
         let millis = |at: Timestamp| u64::try_from(at.as_millisecond()).ok();
         Self {
             session: hint.session,
+            session_name: hint.session_name,
             event_name: hint.event_name,
             starts_at: hint.starts_at.and_then(millis),
             ends_at: hint.ends_at.and_then(millis),
@@ -210,6 +213,7 @@ impl From<&Hint> for WrittenHint {
         let time = |ms: u64| Timestamp::from_millisecond(i64::try_from(ms).ok()?).ok();
         Self {
             session: hint.session.clone(),
+            session_name: hint.session_name.clone(),
             event_name: hint.event_name.clone(),
             starts_at: hint.starts_at.and_then(time),
             ends_at: hint.ends_at.and_then(time),

@@ -9,6 +9,7 @@ use serde_json::Value;
 use crate::cases::{f1_streams, test_plugin};
 use crate::guests::{Guest, Image, NOT_FOUND};
 use crate::house::{House, site_a_wasm};
+use crate::schedule::polled;
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_broken_site_writes_its_own_test() {
@@ -18,6 +19,7 @@ async fn a_broken_site_writes_its_own_test() {
     )
     .await;
     house.stream().await;
+    let schedule = polled(&house).await;
     let site = async |house: &House| house.plugin_status("site-a").await["sites"][0].clone();
     assert_eq!(site(&house).await["bundle"], Value::Null);
     house.testbed.set_faults(Faults {
@@ -48,6 +50,23 @@ async fn a_broken_site_writes_its_own_test() {
     let bundle = house.admin(Method::GET, &path).await;
     assert_eq!(bundle["outcome"]["code"], "blocked");
     assert_eq!(bundle["exchanges"][0]["response"]["status"], 403);
+    // What the schedule says is on, or next, was passed to it.
+    let events = schedule["events"].as_array().unwrap().iter();
+    let sessions = events.flat_map(|event| {
+        let sessions = event["sessions"].as_array().unwrap().iter();
+        sessions.map(move |session| (&event["name"], session))
+    });
+    let hint = &bundle["hint"];
+    let mut sessions = sessions.filter(|(_, session)| session["id"] == hint["session"]);
+    let (event, session) = sessions.next().unwrap_or_else(|| panic!("{hint}"));
+    assert_eq!(
+        [&hint["event_name"], &hint["session_name"]],
+        [event, &session["name"]]
+    );
+    assert_eq!(
+        [&hint["starts_at"], &hint["ends_at"]],
+        [&session["start"], &session["end"]]
+    );
     // The session of the runs before, and nothing of it but a placeholder.
     assert_eq!(
         bundle["before"]["cookies"][0][1], "session=cookie-1; Path=/",

@@ -11,7 +11,7 @@ use serde_json::Value;
 use crate::house::House;
 
 /// Until both sources have answered.
-async fn polled(house: &House) -> Value {
+pub(crate) async fn polled(house: &House) -> Value {
     house
         .wait("the first poll", async |house| {
             let now = house.json("/api/schedule").await;

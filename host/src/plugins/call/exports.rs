@@ -19,6 +19,8 @@ use crate::plugins::validate::Described;
 pub struct Hint {
     /// Id in the schedule.
     pub session: Option<String>,
+    /// As people write it: `Race`.
+    pub session_name: Option<String>,
     /// As people write it.
     pub event_name: Option<String>,
     /// Milliseconds since the Unix epoch.
@@ -184,7 +186,30 @@ impl From<&Hint> for wit::SessionHint {
             starts_at: hint.starts_at,
             ends_at: hint.ends_at,
             languages: Vec::new(),
-            extra: Vec::new(),
+            extra: hint
+                .session_name
+                .iter()
+                .map(|name| ("session-name".to_owned(), name.clone()))
+                .collect(),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_session_s_name_is_an_extra_argument() {
+        let named = Hint {
+            session_name: Some("Race".to_owned()),
+            ..Hint::default()
+        };
+        let extra = |hint: &Hint| wit::SessionHint::from(hint).extra;
+        assert_eq!(
+            extra(&named),
+            [("session-name".to_owned(), "Race".to_owned())]
+        );
+        assert_eq!(extra(&Hint::default()), []);
     }
 }
