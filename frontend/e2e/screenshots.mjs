@@ -20,6 +20,9 @@ try {
   await page.getByTestId('hero').waitFor();
   await page.getByText(/streams? ready|No stream is playable/).waitFor();
   await save('schedule');
+  const subscribe = page.getByTestId('subscribe');
+  await subscribe.locator('summary').click();
+  await subscribe.screenshot({ path: join(folder, 'subscribe.png') });
 
   await page.goto('/watch');
   await playing(page);
