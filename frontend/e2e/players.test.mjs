@@ -6,7 +6,7 @@ import { copyFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { dirname, join } from 'node:path';
 import { after, before, describe, test } from 'node:test';
-import { BASE_URL, foreign, launch, open } from './system.mjs';
+import { BASE_URL, foreign, launch, open, playing } from './system.mjs';
 
 const PLUGINS = required('F1_PLUGINS_DIR');
 const BUILT = required('F1_BUILT_PLUGINS_DIR');
@@ -94,7 +94,43 @@ describe('hls.js', () => {
     assert.ok(ranges.length > 20 && ranges.every((one) => /\b206\b/.test(one.status)));
     await context.close();
   });
+
+  test('a pathway may change while the first segment is on its way, on our page', async () => {
+    const { context, page } = await open(browser);
+    // The segment comes after the change and before the new pathway's playlist.
+    const segment = event();
+    const steered = event();
+    await page.route('**/steering.json?*', async (route) => {
+      await segment.happens;
+      const response = await route.fetch();
+      await route.fulfill({ response });
+      steered.happened();
+    });
+    await page.route('**/*.ts?*', async (route) => {
+      segment.happened();
+      await steered.happens;
+      await route.continue();
+    });
+    let playlists = 0;
+    await page.route('**/proxy/*.m3u8?*', async (route) => {
+      playlists += 1;
+      if (playlists > 1) await page.waitForTimeout(500);
+      await route.continue();
+    });
+    await page.goto('/watch?stream=kinds.steering');
+    await playing(page, 8_000);
+    const current = page.locator('[aria-current=true]');
+    assert.equal(await current.getAttribute('data-stream'), 'kinds.steering');
+    await context.close();
+  });
 });
+
+/** Something that happens once. */
+function event() {
+  let happened;
+  const happens = new Promise((done) => (happened = done));
+  return { happens, happened };
+}
 
 /** What became of each kind within a minute; half-way another language is chosen. */
 async function playMinute(page) {
@@ -141,6 +177,13 @@ function play(kinds) {
       const what = `${details} ${response?.code ?? ''} ${error?.message ?? ''}`;
       (isFatal ? fatal : others).push(what);
     });
+    // As our page does: what is on its way when the pathway changes never comes.
+    hls.on(Hls.Events.LEVELS_UPDATED, () =>
+      setTimeout(() => {
+        hls.stopLoad();
+        hls.startLoad();
+      }),
+    );
     hls.attachMedia(video);
     hls.loadSource(`/streams/kinds.${kind}/master.m3u8`);
     return {

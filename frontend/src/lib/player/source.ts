@@ -72,6 +72,15 @@ function attachHls(
   ] as const) {
     hls.on(event, () => report.received());
   }
+  // A fragment that is on its way when content steering takes another pathway is
+  // dropped, and hls.js 1.7 waits for it for ever.
+  hls.on(Hls.Events.LEVELS_UPDATED, () =>
+    setTimeout(() => {
+      if (hls.url === null) return;
+      hls.stopLoad();
+      hls.startLoad();
+    }),
+  );
   hls.attachMedia(video);
   hls.loadSource(url);
   return {
