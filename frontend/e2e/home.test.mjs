@@ -151,7 +151,9 @@ describe('the start page', () => {
     const { context, page } = await open(browser);
     await page.goto('/');
     const box = page.getByTestId('subscribe');
-    await box.getByText('Subscribe').click();
+    const button = page.getByRole('button', { name: 'Subscribe' });
+    await button.click();
+    assert.equal(await button.getAttribute('aria-expanded'), 'true');
     const address = async (what) => await box.getByTestId(`${what}-address`).innerText();
     assert.equal(await address('calendar'), `${ORIGIN}/schedule.ics`);
     for (const kind of ['Practice', 'Testing', 'Sprint Qualifying', 'Sprint', 'Qualifying']) {
@@ -167,7 +169,10 @@ describe('the start page', () => {
     assert.ok(calendar.includes('TRIGGER:-PT15M') && !calendar.includes('practice'));
     const list = await (await page.request.get(await address('list'))).text();
     assert.ok(list.startsWith('#EXTM3U') && list.includes(`${ORIGIN}/channels/best/master.m3u8`));
+    assert.ok(list.includes(`"${await address('guide')}"`), 'the guide that the list names');
     assert.deepEqual(await violations(page), []);
+    await button.click();
+    await box.waitFor({ state: 'detached' });
     await context.close();
   });
 

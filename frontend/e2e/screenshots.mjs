@@ -21,7 +21,7 @@ try {
   await page.getByText(/streams? ready|No stream is playable/).waitFor();
   await save('schedule');
   const subscribe = page.getByTestId('subscribe');
-  await subscribe.locator('summary').click();
+  await page.getByRole('button', { name: 'Subscribe' }).click();
   await subscribe.screenshot({ path: join(folder, 'subscribe.png') });
 
   await page.goto('/watch');
