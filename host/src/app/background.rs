@@ -59,8 +59,9 @@ pub(super) fn hint(schedule: &Schedule) -> Hint {
     }
 }
 
-/// How often the operator's overrides of the schedule are looked at.
-const OVERRIDES: Duration = Duration::from_secs(30);
+/// How often the schedule's files are looked at: the operator's overrides, and what
+/// another instance has heard.
+const FOLLOW: Duration = Duration::from_secs(30);
 
 pub(super) async fn poll_schedule(
     schedule: Schedule,
@@ -74,13 +75,13 @@ pub(super) async fn poll_schedule(
         Err(error) => return tracing::error!(%error, "the schedule has no way out"),
     };
     loop {
-        let wait = schedule.next_poll_in().min(OVERRIDES);
+        let wait = schedule.next_poll_in().min(FOLLOW);
         tokio::select! {
             () = stop.cancelled() => return,
             () = tokio::time::sleep(wait) => {}
         }
         let turn = async {
-            schedule.follow_overrides().await;
+            schedule.follow().await;
             if schedule.next_poll_in().is_zero() {
                 let polled = schedule
                     .poll_due(|ask| fetch(&egress, ask, max_body, &metrics))

@@ -39,18 +39,9 @@ impl Book {
         overrides: Overrides,
         now: Timestamp,
     ) -> Self {
-        let mut seasons = kept.seasons;
-        let bundled = bundled::season();
-        // Nor where it is long over: what subscribers hold of it is newer.
-        let is_known =
-            |season: &Season| season.year == bundled.year || season.year > bundled.year + 1;
-        if !seasons.iter().any(is_known) {
-            seasons.push(bundled);
-            seasons.sort_by_key(|season| season.year);
-        }
         let feed = |source| Feed::new(kept.quiet_until.get(&source).copied());
         let mut book = Self {
-            seasons,
+            seasons: with_bundled(kept.seasons),
             reports: kept.reports,
             history: kept.history,
             overrides,
@@ -94,6 +85,41 @@ impl Book {
             let gone = self.seasons.remove(0).year;
             self.reports.retain(|report| report.year != gone);
         }
+    }
+
+    /// Takes over what another instance on the same data directory has heard since;
+    /// whether that is anything.
+    pub(super) fn follow(&mut self, theirs: Kept, now: Timestamp) -> bool {
+        let newest = |reports: &[Report], source| {
+            let reports = reports.iter().filter(|report| report.source == source);
+            reports.map(|report| report.fetched_at).max()
+        };
+        let heard = SOURCES.map(|source| {
+            let at = newest(&theirs.reports, source);
+            at.filter(|_| at > newest(&self.reports, source))
+        });
+        if heard == [None, None] {
+            return false;
+        }
+        let ours = std::mem::replace(&mut self.reports, theirs.reports);
+        for report in ours {
+            let is_same =
+                |other: &&mut Report| (other.source, other.year) == (report.source, report.year);
+            match self.reports.iter_mut().find(is_same) {
+                Some(other) if other.fetched_at < report.fetched_at => *other = report,
+                Some(_) => {}
+                None => self.reports.push(report),
+            }
+        }
+        self.seasons = with_bundled(theirs.seasons);
+        self.history = theirs.history;
+        self.remake_all(now);
+        for (source, at) in SOURCES.into_iter().zip(heard) {
+            if let Some(at) = at {
+                self.feed_mut(source).heard(at.min(now));
+            }
+        }
+        true
     }
 
     /// Whether the operator's file is another one now.
@@ -225,4 +251,16 @@ impl Book {
             .chain(unknown)
             .collect()
     }
+}
+
+/// The seasons, and the bundled one where its year is not among them; nor where it is
+/// long over: what subscribers hold of it is newer.
+fn with_bundled(mut seasons: Vec<Season>) -> Vec<Season> {
+    let bundled = bundled::season();
+    let is_known = |season: &Season| season.year == bundled.year || season.year > bundled.year + 1;
+    if !seasons.iter().any(is_known) {
+        seasons.push(bundled);
+        seasons.sort_by_key(|season| season.year);
+    }
+    seasons
 }

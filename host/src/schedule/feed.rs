@@ -36,6 +36,13 @@ impl Feed {
         }
     }
 
+    /// Another instance has asked it, at `at`.
+    pub(super) fn heard(&mut self, at: Timestamp) {
+        self.polled_at = self.polled_at.max(Some(at));
+        (self.error, self.last) = (None, pace::Last::Good);
+        self.jitter = pace::jitter();
+    }
+
     /// Notes how a poll ended.
     pub(super) fn close(&mut self, error: Option<SourceError>, now: Timestamp) {
         self.last = match (&error, self.last) {

@@ -103,8 +103,9 @@ struct Inner {
     polling: tokio::sync::Mutex<Answers>,
     /// Held while a write runs, also one that nobody waits for any more.
     saving: Arc<tokio::sync::Mutex<()>>,
-    /// The same of reading the overrides: a mount that hangs takes one thread.
-    reading: Arc<tokio::sync::Mutex<()>>,
+    /// The same of reading what others write: a mount that hangs takes one thread. In it
+    /// the hash of what was last read of the store.
+    reading: Arc<tokio::sync::Mutex<u64>>,
 }
 
 /// The last good answer of each address.
@@ -181,31 +182,42 @@ impl Schedule {
         self.0.book.load().operator_view()
     }
 
-    /// Reads the operator's overrides again; whether they are others now. Waits for
-    /// the poll that may run, and blocks a thread of its own as long as the disk does.
-    pub async fn follow_overrides(&self) -> bool {
-        let dir = self.0.data_dir.clone();
-        let Ok(guard) = Arc::clone(&self.0.reading).try_lock_owned() else {
-            return false;
-        };
-        let before = self.0.book.load_full();
-        let read = tokio::task::spawn_blocking(move || {
-            let read = Overrides::read(&dir, &before.overrides);
-            drop(guard);
-            read
-        });
-        let Ok(Ok(overrides)) = tokio::time::timeout(SAVE_WAIT, read).await else {
-            return false;
-        };
+    /// Reads again what others write: the operator his overrides, and another instance
+    /// on the same data directory what it has heard. Whether anything of that is news.
+    /// Waits for the poll that may run, and blocks a thread of its own as long as the
+    /// disk does.
+    pub async fn follow(&self) -> bool {
         let inner = &*self.0;
+        let Ok(mut seen) = Arc::clone(&inner.reading).try_lock_owned() else {
+            return false;
+        };
+        let (store, dir) = (inner.store.clone(), inner.data_dir.clone());
+        let before = inner.book.load_full();
+        let read = tokio::task::spawn_blocking(move || {
+            let overrides = Overrides::read(&dir, &before.overrides);
+            (overrides, store.read_other(&mut seen))
+        });
+        let Ok(Ok((overrides, stored))) = tokio::time::timeout(SAVE_WAIT, read).await else {
+            return false;
+        };
         let _single = inner.polling.lock().await;
         let mut book = Book::clone(&inner.book.load());
-        let is_news = book.take_overrides(overrides, inner.now());
-        if is_news {
+        let has_heard = stored
+            .clone()
+            .is_some_and(|theirs| book.follow(theirs, inner.now()));
+        let is_said = book.take_overrides(overrides, inner.now());
+        if has_heard {
+            tracing::info!("another instance has polled the schedule");
+        }
+        if is_said {
             tracing::info!("the schedule's overrides are others now");
+        }
+        if stored == Some(book.kept()) {
+            inner.book.store(Arc::new(book));
+        } else if has_heard || is_said {
             inner.publish(book).await;
         }
-        is_news
+        has_heard || is_said
     }
 
     /// Asks every source once, through `get`, for this year's season and from

@@ -8,6 +8,7 @@
 
 use std::collections::BTreeMap;
 use std::fs;
+use std::hash::{DefaultHasher, Hash as _, Hasher as _};
 use std::io;
 use std::path::{Path, PathBuf};
 
@@ -130,6 +131,16 @@ impl Store {
         files::write_in_place(&path, &text)
     }
 
+    /// What is stored, where it is another text than `seen` is the hash of. What cannot
+    /// be read is nothing: the next write replaces it. Blocks.
+    pub(super) fn read_other(&self, seen: &mut u64) -> Option<Kept> {
+        let text = files::read_own(&self.dir.join(NAME), MAX_SIZE).ok()?;
+        let mut hash = DefaultHasher::new();
+        text.hash(&mut hash);
+        let before = std::mem::replace(seen, hash.finish());
+        (before != *seen).then(|| parse(&text).ok())?
+    }
+
     fn read(&self, name: &str) -> Result<Kept, LoadError> {
         let read = files::read_own(&self.dir.join(name), MAX_SIZE);
         let text = read.map_err(|error| match error.kind() {
@@ -137,13 +148,16 @@ impl Store {
             io::ErrorKind::FileTooLarge => LoadError::TooLarge,
             _ => LoadError::Io(error),
         })?;
-        let Version { version } = serde_json::from_slice(&text).map_err(LoadError::Malformed)?;
-        if !(1..=VERSION).contains(&version) {
-            return Err(LoadError::Version(version));
-        }
-        let kept: Kept = serde_json::from_slice(&text).map_err(LoadError::Malformed)?;
-        check(kept)
+        parse(&text)
     }
+}
+
+fn parse(text: &[u8]) -> Result<Kept, LoadError> {
+    let Version { version } = serde_json::from_slice(text).map_err(LoadError::Malformed)?;
+    if !(1..=VERSION).contains(&version) {
+        return Err(LoadError::Version(version));
+    }
+    check(serde_json::from_slice(text).map_err(LoadError::Malformed)?)
 }
 
 fn check(mut kept: Kept) -> Result<Kept, LoadError> {

@@ -4,6 +4,7 @@
 mod answers;
 mod changes;
 mod drift;
+mod instances;
 mod overrides;
 mod politeness;
 mod seasons;

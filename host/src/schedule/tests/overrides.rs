@@ -7,7 +7,7 @@ impl World {
     /// The operator's file becomes `text`; whether that is news.
     async fn says(&self, text: &str) -> bool {
         std::fs::write(self.overrides(), text).expect("written");
-        self.schedule.follow_overrides().await
+        self.schedule.follow().await
     }
 
     fn overrides(&self) -> std::path::PathBuf {
@@ -35,7 +35,7 @@ async fn an_operator_s_word_wins_and_what_is_wrong_with_it_is_told() {
     "#;
     world.clock.set("2026-11-07T20:00:00Z");
     assert!(world.says(text).await);
-    assert!(!world.schedule.follow_overrides().await);
+    assert!(!world.schedule.follow().await);
     let expect = [
         "2026-interlagos-race 2026-11-08T15:30:00Z Changed",
         "2026-vegas-race 2026-11-22T04:00:00Z Postponed",
@@ -61,7 +61,7 @@ async fn an_operator_s_word_wins_and_what_is_wrong_with_it_is_told() {
 
     // Taken back, what the sources say counts again.
     std::fs::remove_file(world.overrides()).expect("removed");
-    assert!(world.schedule.follow_overrides().await);
+    assert!(world.schedule.follow().await);
     assert_eq!(
         world.lines(),
         [
@@ -175,7 +175,7 @@ async fn a_file_that_is_written_anew_takes_nothing_back_meanwhile() {
         tokio::time::sleep(Duration::from_millis(200)).await;
         std::fs::rename(aside, file).expect("renamed");
     });
-    assert!(!world.schedule.follow_overrides().await);
+    assert!(!world.schedule.follow().await);
     back.await.expect("renamed");
     assert_eq!(world.session("2026-spa-race").status, Status::Cancelled);
 }

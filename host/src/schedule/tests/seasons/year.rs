@@ -223,7 +223,7 @@ impl Year {
         let world = World::at(&format!("{}-03-01T00:00:00Z", self.year));
         let file = world.dir.path().join("schedule.overrides.toml");
         std::fs::write(file, self.overrides()).expect("written");
-        world.schedule.follow_overrides().await;
+        world.schedule.follow().await;
         self.poll(&world).await;
         world
     }
