@@ -171,11 +171,11 @@ async fn a_file_that_is_written_anew_takes_nothing_back_meanwhile() {
     assert!(world.says(text).await);
     let (file, aside) = (world.overrides(), world.dir.path().join("aside"));
     std::fs::rename(&file, &aside).expect("renamed");
-    let back = tokio::spawn(async move {
+    let back = async {
         tokio::time::sleep(Duration::from_millis(200)).await;
-        std::fs::rename(aside, file).expect("renamed");
-    });
-    assert!(!world.schedule.follow().await);
-    back.await.expect("renamed");
+        std::fs::rename(aside, &file).expect("renamed");
+    };
+    let (is_news, ()) = tokio::join!(world.schedule.follow(), back);
+    assert!(!is_news);
     assert_eq!(world.session("2026-spa-race").status, Status::Cancelled);
 }
