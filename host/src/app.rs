@@ -125,6 +125,7 @@ impl App {
                 interval: config.schedule.interval,
                 interval_near: config.schedule.interval_near,
                 between_requests: Duration::from_secs(1),
+                settle: Duration::from_secs(1),
             },
             &config.data_dir,
             move || schedule_clock.now(),

@@ -237,9 +237,8 @@ pub fn retry_after(headers: &HeaderMap) -> Option<Duration> {
     if let Ok(seconds) = when.parse() {
         return Some(Duration::from_secs(seconds));
     }
-    let time = |text| jiff::fmt::rfc2822::parse(text).ok();
-    let wait = time(when)?.duration_since(&time(text(DATE)?)?);
-    Duration::try_from(wait).ok()
+    let time = |text| httpdate::parse_http_date(text).ok();
+    time(when)?.duration_since(time(text(DATE)?)?).ok()
 }
 
 #[cfg(test)]
@@ -255,6 +254,8 @@ mod tests {
             ("Mon, 01 Jun 2026 12:02:05 GMT", Some(date), Some(125)),
             ("Mon, 01 Jun 2026 11:59:00 GMT", Some(date), None),
             ("Mon, 01 Jun 2026 12:02:05 GMT", None, None),
+            ("Monday, 01-Jun-26 12:02:05 GMT", Some(date), Some(125)),
+            ("Mon Jun  1 12:02:05 2026", Some(date), Some(125)),
             ("-1", None, None),
             ("soon", Some(date), None),
             ("99999999999999999999999", None, None),

@@ -39,12 +39,13 @@ impl Book {
         overrides: Overrides,
         now: Timestamp,
     ) -> Self {
+        let said = Overrides::shown(&kept.seasons);
         let feed = |source| Feed::new(kept.quiet_until.get(&source).copied());
         let mut book = Self {
             seasons: with_bundled(kept.seasons),
             reports: kept.reports,
             history: kept.history,
-            overrides,
+            overrides: overrides.after(&said),
             disagreements: Vec::new(),
             unmatched: Vec::new(),
             jolpica: feed(Source::Jolpica),
@@ -81,56 +82,83 @@ impl Book {
             .retain(|known| known.year + 1 >= year && !is_same(known));
         self.reports.push(report);
         self.remake(year, is_news, now);
+        self.trim();
+    }
+
+    fn trim(&mut self) {
         while self.seasons.len() > MAX_SEASONS {
             let gone = self.seasons.remove(0).year;
             self.reports.retain(|report| report.year != gone);
         }
     }
 
-    /// Takes over what another instance on the same data directory has heard since;
-    /// whether that is anything.
-    pub(super) fn follow(&mut self, theirs: Kept, now: Timestamp) -> bool {
-        let newest = |reports: &[Report], source| {
-            let reports = reports.iter().filter(|report| report.source == source);
-            reports.map(|report| report.fetched_at).max()
-        };
-        let heard = SOURCES.map(|source| {
-            let at = newest(&theirs.reports, source);
-            at.filter(|_| at > newest(&self.reports, source))
-        });
-        if heard == [None, None] {
-            return false;
-        }
-        let ours = std::mem::replace(&mut self.reports, theirs.reports);
-        for report in ours {
-            let is_same =
-                |other: &&mut Report| (other.source, other.year) == (report.source, report.year);
-            match self.reports.iter_mut().find(is_same) {
-                Some(other) if other.fetched_at < report.fetched_at => *other = report,
-                Some(_) => {}
-                None => self.reports.push(report),
-            }
-        }
-        self.seasons = with_bundled(theirs.seasons);
-        self.history = theirs.history;
-        self.remake_all(now);
-        for (source, at) in SOURCES.into_iter().zip(heard) {
-            if let Some(at) = at {
-                self.feed_mut(source).heard(at.min(now));
-            }
-        }
-        true
-    }
-
-    /// Whether the operator's file is another one now.
-    pub(super) fn take_overrides(&mut self, overrides: Overrides, now: Timestamp) -> bool {
+    /// Takes over what others have written: the operator, and another instance on the
+    /// same data directory. Whether the operator says something else now.
+    pub(super) fn follow(
+        &mut self,
+        overrides: Overrides,
+        theirs: Option<Kept>,
+        now: Timestamp,
+    ) -> bool {
         let overrides = overrides.after(&self.overrides);
-        let is_news = self.overrides != overrides;
-        if is_news {
-            self.overrides = overrides;
+        let is_said = self.overrides != overrides;
+        self.overrides = overrides;
+        // Before anything is made anew: what they have stored may be as he says.
+        let ours = theirs.and_then(|theirs| self.adopt(theirs, now));
+        if is_said || ours.is_some() {
             self.remake_all(now);
         }
-        is_news
+        for report in ours.into_iter().flatten() {
+            self.take_in(report, now);
+        }
+        self.trim();
+        is_said
+    }
+
+    /// Takes over the newest word of each source and the seasons that were made of it;
+    /// what is left to take in of ours. `None` where all that is theirs was heard here
+    /// before.
+    fn adopt(&mut self, theirs: Kept, now: Timestamp) -> Option<Vec<Report>> {
+        let (mut is_older, mut is_newer) = (false, false);
+        for source in SOURCES {
+            let (their, our) = (
+                newest(&theirs.reports, source),
+                newest(&self.reports, source),
+            );
+            is_older |= their < our;
+            let told = theirs.quiet_until.get(&source).copied();
+            let feed = self.feed_mut(source);
+            if let Some(at) = their.filter(|_| their > our) {
+                is_newer = true;
+                feed.heard(at.min(now));
+                feed.quiet_until = told;
+            } else {
+                feed.quiet_until = feed.quiet_until.max(told);
+            }
+        }
+        if is_older && !is_newer {
+            return None;
+        }
+        let seasons = std::mem::replace(&mut self.seasons, theirs.seasons);
+        for season in seasons {
+            let mut same = self.seasons.iter_mut();
+            match same.find(|their| their.year == season.year) {
+                // What came with the program nobody counts.
+                Some(their) if season.fetched_at.is_some() => their.count_on(&season),
+                Some(_) => {}
+                None => self.seasons.push(season),
+            }
+        }
+        self.seasons = with_bundled(std::mem::take(&mut self.seasons));
+        self.history = theirs.history;
+        let mut ours = std::mem::replace(&mut self.reports, theirs.reports);
+        ours.retain(|report| {
+            let mut theirs = self.reports.iter();
+            let same =
+                theirs.find(|their| (their.source, their.year) == (report.source, report.year));
+            same.is_none_or(|their| their.fetched_at < report.fetched_at)
+        });
+        Some(ours)
     }
 
     fn remake_all(&mut self, now: Timestamp) {
@@ -195,15 +223,21 @@ impl Book {
         }
     }
 
+    /// When each source that has ever said something of that season last did.
+    pub(super) fn answered(&self, year: i16) -> impl Iterator<Item = Timestamp> {
+        let reports = self
+            .reports
+            .iter()
+            .filter(move |report| report.year == year);
+        reports.map(|report| report.fetched_at)
+    }
+
     /// How each source is doing; store and overrides only where they have trouble.
     pub(super) fn sources(&self) -> Vec<SourceView> {
-        let source = |source: Source| {
-            let reports = self.reports.iter().filter(|report| report.source == source);
-            SourceView {
-                name: source.name().to_owned(),
-                fetched_at: reports.map(|report| report.fetched_at).max(),
-                error: self.feed(source).error.as_ref().map(ToString::to_string),
-            }
+        let source = |source: Source| SourceView {
+            name: source.name().to_owned(),
+            fetched_at: newest(&self.reports, source),
+            error: self.feed(source).error.as_ref().map(ToString::to_string),
         };
         let trouble = |name: &str, error: Option<String>| {
             error.map(|error| SourceView {
@@ -253,6 +287,12 @@ impl Book {
     }
 }
 
+/// When `source` last said something.
+fn newest(reports: &[Report], source: Source) -> Option<Timestamp> {
+    let reports = reports.iter().filter(|report| report.source == source);
+    reports.map(|report| report.fetched_at).max()
+}
+
 /// The seasons, and the bundled one where its year is not among them; nor where it is
 /// long over: what subscribers hold of it is newer.
 fn with_bundled(mut seasons: Vec<Season>) -> Vec<Season> {
@@ -260,7 +300,7 @@ fn with_bundled(mut seasons: Vec<Season>) -> Vec<Season> {
     let is_known = |season: &Season| season.year == bundled.year || season.year > bundled.year + 1;
     if !seasons.iter().any(is_known) {
         seasons.push(bundled);
-        seasons.sort_by_key(|season| season.year);
     }
+    seasons.sort_by_key(|season| season.year);
     seasons
 }

@@ -18,7 +18,7 @@ pub struct Document {
     pub server_time: Timestamp,
     /// When this season was last fetched; `null` for the bundled one.
     pub fetched_at: Option<Timestamp>,
-    /// Never fetched, or a source that has answered before is silent for two polls.
+    /// Never fetched, or a source that has answered before is silent for two intervals.
     pub stale: bool,
     /// Where it comes from, and what is wrong there.
     pub sources: Vec<SourceView>,

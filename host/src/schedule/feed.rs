@@ -43,15 +43,19 @@ impl Feed {
         self.jitter = pace::jitter();
     }
 
-    /// Notes how a poll ended.
-    pub(super) fn close(&mut self, error: Option<SourceError>, now: Timestamp) {
+    /// Notes how a poll ended. Who wants quiet and does not say for how long has it for
+    /// an `interval`.
+    pub(super) fn close(&mut self, error: Option<SourceError>, interval: Duration, now: Timestamp) {
         self.last = match (&error, self.last) {
             (None, _) => pace::Last::Good,
             (Some(error), _) if error.wants_quiet() => pace::Last::ToldOff,
             (Some(_), pace::Last::Failed(times)) => pace::Last::Failed(times.saturating_add(1)),
             (Some(_), _) => pace::Last::Failed(1),
         };
-        let told = error.as_ref().and_then(SourceError::retry_after);
+        let told = error.as_ref().and_then(|error| {
+            let quiet = error.wants_quiet().then_some(interval);
+            error.retry_after().or(quiet)
+        });
         self.quiet_until = told.and_then(|wait| now.checked_add(wait.min(LONGEST)).ok());
         self.error = error;
         self.polled_at = Some(now);
@@ -71,7 +75,7 @@ impl Feed {
         };
         let Some(passed) = passed else {
             // The clock was set back, and how long ago that was nobody knows.
-            return Duration::ZERO;
+            return told;
         };
         let wait = pace::wait(self.last, interval).mul_f64(self.jitter);
         wait.saturating_sub(passed).max(told)

@@ -50,6 +50,7 @@ use arc_swap::ArcSwap;
 use book::Book;
 use bytes::Bytes;
 use jiff::Timestamp;
+use model::Season;
 use overrides::Overrides;
 use report::Report;
 use store::{Kept, Store};
@@ -77,6 +78,9 @@ pub struct Config {
     /// Between two requests of one poll, whomever they go to: sources ask for no more
     /// than a few a second.
     pub between_requests: Duration,
+    /// How long the operator's file has to stay as it is before it counts: editors take
+    /// a file away, or empty it, before they write it anew.
+    pub settle: Duration,
 }
 
 /// How a poll went.
@@ -108,6 +112,14 @@ struct Inner {
     reading: Arc<tokio::sync::Mutex<u64>>,
 }
 
+/// What others have written.
+struct Others {
+    overrides: Overrides,
+    /// Where it is another than was read before, and its hash.
+    stored: Option<(Kept, u64)>,
+    seen: tokio::sync::OwnedMutexGuard<u64>,
+}
+
 /// The last good answer of each address.
 type Answers = BTreeMap<Url, (Validators, Bytes)>;
 
@@ -122,11 +134,7 @@ impl Schedule {
         clock: impl Fn() -> Timestamp + Send + Sync + 'static,
     ) -> Self {
         let store = Store::new(data_dir);
-        let book = Book::open(
-            store.load(),
-            Overrides::read(data_dir, &Overrides::default()),
-            clock(),
-        );
+        let book = Book::open(store.load(), Overrides::read(data_dir), clock());
         Self(Arc::new(Inner {
             config,
             clock: Box::new(clock),
@@ -145,9 +153,10 @@ impl Schedule {
         let book = self.0.book.load();
         let shown = document::season_at(&book.seasons, now);
         let fetched_at = shown.and_then(|season| season.fetched_at);
-        let sources = book.sources();
-        let mut answered = sources.iter().filter_map(|source| source.fetched_at);
-        let is_silent = answered.any(|at| self.0.is_old(at, now));
+        let is_silent = |season: &Season| {
+            let mut answered = book.answered(season.year);
+            answered.any(|at| self.0.is_old(at, now))
+        };
         let events = shown
             .map(|season| season.events.as_slice())
             .unwrap_or_default();
@@ -155,8 +164,8 @@ impl Schedule {
             season: shown.map_or_else(|| source::seasons(now).0, |season| season.year),
             server_time: Timestamp::from_millisecond(now.as_millisecond()).unwrap_or(now),
             fetched_at,
-            stale: fetched_at.is_none() || is_silent,
-            sources,
+            stale: fetched_at.is_none() || shown.is_some_and(is_silent),
+            sources: book.sources(),
             events: events
                 .iter()
                 .map(|event| EventView::new(event, now))
@@ -188,36 +197,37 @@ impl Schedule {
     /// disk does.
     pub async fn follow(&self) -> bool {
         let inner = &*self.0;
-        let Ok(mut seen) = Arc::clone(&inner.reading).try_lock_owned() else {
+        let Some(mut read) = inner.read_others().await else {
             return false;
         };
-        let (store, dir) = (inner.store.clone(), inner.data_dir.clone());
-        let before = inner.book.load_full();
-        let read = tokio::task::spawn_blocking(move || {
-            let overrides = Overrides::read(&dir, &before.overrides);
-            (overrides, store.read_other(&mut seen))
-        });
-        let Ok(Ok((overrides, stored))) = tokio::time::timeout(SAVE_WAIT, read).await else {
-            return false;
-        };
+        if read.overrides.is_after(&inner.book.load().overrides) {
+            let overrides = read.overrides;
+            drop(read.seen);
+            tokio::time::sleep(inner.config.settle).await;
+            match inner.read_others().await {
+                Some(again) if again.overrides == overrides => read = again,
+                _ => return false,
+            }
+        }
         let _single = inner.polling.lock().await;
-        let mut book = Book::clone(&inner.book.load());
-        let has_heard = stored
-            .clone()
-            .is_some_and(|theirs| book.follow(theirs, inner.now()));
-        let is_said = book.take_overrides(overrides, inner.now());
-        if has_heard {
-            tracing::info!("another instance has polled the schedule");
+        let before = inner.book.load_full();
+        let mut book = Book::clone(&before);
+        let (theirs, hash) = read.stored.unzip();
+        let stored = theirs.clone().unwrap_or_else(|| before.kept());
+        let is_said = book.follow(read.overrides, theirs, inner.now());
+        if let Some(hash) = hash {
+            *read.seen = hash;
         }
         if is_said {
             tracing::info!("the schedule's overrides are others now");
         }
-        if stored == Some(book.kept()) {
-            inner.book.store(Arc::new(book));
-        } else if has_heard || is_said {
+        let is_news = is_said || book.kept() != before.kept();
+        if book.kept() != stored {
             inner.publish(book).await;
+        } else {
+            inner.book.store(Arc::new(book));
         }
-        has_heard || is_said
+        is_news
     }
 
     /// Asks every source once, through `get`, for this year's season and from
@@ -275,11 +285,14 @@ impl Inner {
 
     fn wait(&self, source: Source) -> Duration {
         let (book, now) = (self.book.load(), self.now());
-        let interval = match document::is_near(&book.seasons, now, pace::NEAR) {
+        book.feed(source).wait(self.interval(&book, now), now)
+    }
+
+    fn interval(&self, book: &Book, now: Timestamp) -> Duration {
+        match document::is_near(&book.seasons, now, pace::NEAR) {
             true => self.config.interval_near,
             false => self.config.interval,
-        };
-        book.feed(source).wait(interval, now)
+        }
     }
 
     async fn poll<F, Fut>(&self, get: F, is_due: impl Fn(Source) -> bool) -> Polled
@@ -329,7 +342,9 @@ impl Inner {
                 }
             }
             let mut book = Book::clone(&self.book.load());
-            book.feed_mut(source).close(error.clone(), self.now());
+            let interval = self.interval(&book, self.now());
+            book.feed_mut(source)
+                .close(error.clone(), interval, self.now());
             self.book.store(Arc::new(book));
             polled.errors.extend(error.map(|error| (source, error)));
         }
@@ -339,6 +354,18 @@ impl Inner {
             self.publish(Book::clone(&book)).await;
         }
         polled
+    }
+
+    /// `None` where an earlier read has not ended, or this one does not.
+    async fn read_others(&self) -> Option<Others> {
+        let seen = Arc::clone(&self.reading).try_lock_owned().ok()?;
+        let (store, dir) = (self.store.clone(), self.data_dir.clone());
+        let read = tokio::task::spawn_blocking(move || Others {
+            overrides: Overrides::read(&dir),
+            stored: store.read_other(*seen),
+            seen,
+        });
+        tokio::time::timeout(SAVE_WAIT, read).await.ok()?.ok()
     }
 
     fn is_old(&self, at: Timestamp, now: Timestamp) -> bool {

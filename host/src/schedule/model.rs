@@ -163,6 +163,25 @@ impl Status {
 // === impl Season ===
 
 impl Season {
+    /// What subscribers were shown of `shown` has gone before this: nothing counts
+    /// backwards.
+    pub(super) fn count_on(&mut self, shown: &Self) {
+        for event in &mut self.events {
+            let shown = shown.events.iter().find(|shown| shown.id == event.id);
+            let shown = shown.iter().flat_map(|shown| &shown.sessions);
+            for before in shown {
+                let session = event
+                    .sessions
+                    .iter_mut()
+                    .find(|session| session.kind == before.kind);
+                if let Some(session) = session {
+                    session.sequence = session.sequence.max(before.sequence);
+                    session.updated_at = session.updated_at.max(before.updated_at);
+                }
+            }
+        }
+    }
+
     /// Puts sessions and events in the order of their times. Upstream's field
     /// order is not time order, and its rounds are no order to rely on.
     pub(super) fn sort(&mut self) {

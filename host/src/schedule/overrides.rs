@@ -6,20 +6,17 @@
 use std::collections::BTreeMap;
 use std::io;
 use std::path::Path;
-use std::time::Duration;
 
 use jiff::Timestamp;
 use serde::Deserialize;
 
 use super::check::{is_event_id, is_in_season};
-use super::model::{Status, utc_date};
+use super::model::{Season, Status, utc_date};
 use crate::files;
 
 /// In the data directory.
 pub(super) const NAME: &str = "schedule.overrides.toml";
 const MAX_SIZE: u64 = 64 * 1024;
-/// How long a file may be away while it is written anew.
-const REWRITE: Duration = Duration::from_secs(1);
 
 /// What the file says; nothing where there is none.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -45,21 +42,34 @@ pub(super) struct Entry {
 // === impl Overrides ===
 
 impl Overrides {
-    /// What the file says, after `before`. Blocks as long as the disk does.
-    pub(super) fn read(dir: &Path, before: &Self) -> Self {
-        let read = || files::read(&dir.join(NAME), MAX_SIZE);
-        let is_gone = |error: &io::Error| error.kind() == io::ErrorKind::NotFound;
-        let mut bytes = read();
-        if bytes.as_ref().is_err_and(is_gone) && *before != Self::default() {
-            // Some editors take a file away before they write it anew.
-            std::thread::sleep(REWRITE);
-            bytes = read();
-        }
-        match bytes {
+    /// What the file says. Blocks as long as the disk does.
+    pub(super) fn read(dir: &Path) -> Self {
+        match files::read(&dir.join(NAME), MAX_SIZE) {
             Ok(bytes) => Self::parse(&bytes),
-            Err(error) if is_gone(&error) => Self::default(),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Self::default(),
             Err(error) => Self::unusable(&error.to_string()),
         }
+    }
+
+    /// What must have been said for `seasons` to be shown as they are.
+    pub(super) fn shown(seasons: &[Season]) -> Self {
+        let mut overrides = Self::default();
+        for event in seasons.iter().flat_map(|season| &season.events) {
+            for session in &event.sessions {
+                let by_sources = session.by_sources();
+                let is_moved = session.start != by_sources.start;
+                let is_other_end = is_moved || session.end != by_sources.end;
+                let entry = Entry {
+                    start: session.start.filter(|_| is_moved),
+                    end: session.end.filter(|_| is_other_end),
+                    status: Some(session.status).filter(|status| *status != by_sources.status),
+                };
+                if entry != Entry::default() {
+                    overrides.sessions.insert(event.session_id(session), entry);
+                }
+            }
+        }
+        overrides
     }
 
     pub(super) fn parse(bytes: &[u8]) -> Self {
@@ -81,6 +91,11 @@ impl Overrides {
             }
         }
         overrides
+    }
+
+    /// Whether this says anything else than `before` does.
+    pub(super) fn is_after(&self, before: &Self) -> bool {
+        self.clone().after(before) != *before
     }
 
     /// This after `before`: a file that cannot be used at all takes nothing back.

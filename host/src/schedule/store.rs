@@ -131,14 +131,17 @@ impl Store {
         files::write_in_place(&path, &text)
     }
 
-    /// What is stored, where it is another text than `seen` is the hash of. What cannot
+    /// What is stored, and the hash of it, where that is another than `seen`. What cannot
     /// be read is nothing: the next write replaces it. Blocks.
-    pub(super) fn read_other(&self, seen: &mut u64) -> Option<Kept> {
+    pub(super) fn read_other(&self, seen: u64) -> Option<(Kept, u64)> {
         let text = files::read_own(&self.dir.join(NAME), MAX_SIZE).ok()?;
         let mut hash = DefaultHasher::new();
         text.hash(&mut hash);
-        let before = std::mem::replace(seen, hash.finish());
-        (before != *seen).then(|| parse(&text).ok())?
+        let hash = hash.finish();
+        if hash == seen {
+            return None;
+        }
+        Some((parse(&text).ok()?, hash))
     }
 
     fn read(&self, name: &str) -> Result<Kept, LoadError> {

@@ -122,6 +122,7 @@ fn open_with(dir: &tempfile::TempDir, clock: &Clock, between_requests: Duration)
         interval: Duration::from_secs(6 * HOUR),
         interval_near: Duration::from_secs(HOUR),
         between_requests,
+        settle: Duration::from_millis(20),
     };
     let clock = clock.clone();
     Schedule::open(config, dir.path(), move || clock.read())

@@ -74,13 +74,17 @@ function attachHls(
   }
   // A fragment that is on its way when content steering takes another pathway is
   // dropped, and hls.js 1.7 waits for it for ever.
-  hls.on(Hls.Events.LEVELS_UPDATED, () =>
+  let pathway: string | undefined;
+  hls.on(Hls.Events.MANIFEST_PARSED, (_, { levels }) => (pathway = levels[0]?.pathwayId));
+  hls.on(Hls.Events.LEVELS_UPDATED, (_, { levels }) => {
+    if (levels[0]?.pathwayId === pathway) return;
+    pathway = levels[0]?.pathwayId;
     setTimeout(() => {
       if (hls.url === null) return;
       hls.stopLoad();
       hls.startLoad();
-    }),
-  );
+    });
+  });
   hls.attachMedia(video);
   hls.loadSource(url);
   return {

@@ -1,7 +1,7 @@
 //! Several instances on one data directory: what one has heard the others need not ask
 //! for, and subscribers see the same whomever they ask.
 
-use super::two_sources::Meeting;
+use super::two_sources::{Meeting, timetable};
 use super::*;
 
 /// How often the calendar was asked; the other source answers nobody.
@@ -91,4 +91,117 @@ async fn what_was_written_over_is_written_again() {
         );
         assert_eq!(events, one.document().events);
     }
+}
+
+/// What the operator says is no change of what another instance has heard, in whichever
+/// order the two come.
+#[tokio::test]
+async fn an_operator_s_word_is_counted_once() {
+    let world = World::at("2026-06-01T00:00:00Z");
+    let (one, other) = (&world.schedule, open(&world.dir, &world.clock));
+    let races = [race("spa", "2026-07-19T13:00:00Z")];
+    poll(one, &races).await;
+    assert!(other.follow().await);
+    let moved = "[sessions.\"2026-spa-race\"]\nstart = 2026-07-19T12:00:00Z";
+    for (text, now, counted) in [
+        (moved, "2026-06-01T07:00:00Z", 1),
+        ("", "2026-06-01T14:00:00Z", 2),
+    ] {
+        assert!(world.says(text).await);
+        world.clock.set(now);
+        assert_eq!(poll(one, &races).await, 1);
+        assert!(other.follow().await);
+        for schedule in [one, &other] {
+            schedule.follow().await;
+            assert_eq!(schedule.document().events[0].sessions[0].sequence, counted);
+            assert_eq!(schedule.operator_view().changes.len(), counted as usize);
+        }
+        assert_eq!(other.document().events, one.document().events);
+    }
+
+    // One that has seen none of it writes over it.
+    let late = open_with(&world.dir, &world.clock, Duration::ZERO);
+    let said = world.session("2026-spa-race");
+    assert!(world.says(moved).await && world.says("").await);
+    world.clock.set("2026-06-01T21:00:00Z");
+    assert_eq!(poll(&late, &races).await, 1);
+    one.follow().await;
+    let counted = world.session("2026-spa-race").sequence;
+    assert_eq!(counted, said.sequence + 2, "never backwards");
+    assert!(late.follow().await);
+    assert_eq!(late.document().events, one.document().events);
+}
+
+/// Of two that start together each hears what the other does not.
+#[tokio::test]
+async fn nothing_that_only_one_has_heard_is_lost_or_taken_for_a_change() {
+    let world = World::at("2026-11-10T00:00:00Z");
+    let other = open(&world.dir, &world.clock);
+    let races = |start: &str| season(&[race("spa", start)]);
+    let (this, next) = ("2026-12-05T13:00:00Z", Mutex::new("2027-12-04T13:00:00Z"));
+    let meetings = timetable(&[Meeting::race(1, 7, "2026-12-05T12:00:00Z")]);
+    let is_next = |ask: &Ask| ask.url.as_str().contains("2027");
+    let get = |ask: Ask| match (is_openf1(&ask), is_next(&ask)) {
+        (true, true) => answer(404, Vec::new()),
+        (true, _) => {
+            let is_sessions = ask.url.path().ends_with("/sessions");
+            answer(200, meetings[usize::from(is_sessions)].clone())
+        }
+        (_, true) => answer(200, races(*next.lock().expect("not poisoned"))),
+        _ => answer(200, races(this)),
+    };
+    world.schedule.poll(get).await;
+    *next.lock().expect("not poisoned") = "2027-12-05T13:00:00Z";
+    world.schedule.poll(get).await;
+    world.clock.set("2026-11-10T00:01:00Z");
+    let get = |ask: Ask| match (is_openf1(&ask), is_next(&ask)) {
+        (false, false) => answer(200, races(this)),
+        _ => answer(429, Vec::new()),
+    };
+    other.poll(get).await;
+    assert!(world.schedule.follow().await && other.follow().await);
+    for schedule in [&world.schedule, &other, &open(&world.dir, &world.clock)] {
+        let events = schedule.events();
+        assert_eq!(events, world.schedule.events());
+        let ids: Vec<_> = events.iter().map(|event| event.id.as_str()).collect();
+        assert_eq!(ids, ["2026-spa", "2027-spa"]);
+        let spa = &events[0].sessions[0];
+        assert_eq!(
+            (spa.start, spa.status, spa.previous_start),
+            (Some(ts("2026-12-05T12:00:00Z")), Status::Scheduled, None)
+        );
+        assert_eq!(events[1].sessions[0].sequence, 1, "the one that was seen");
+    }
+}
+
+#[tokio::test]
+async fn who_asked_one_for_quiet_has_it_from_all() {
+    let world = World::at("2026-06-01T00:00:00Z");
+    let other = open(&world.dir, &world.clock);
+    let get = |ask: Ask| {
+        let mut fetched = Fetched {
+            status: 200,
+            body: two_races().into(),
+            ..Fetched::default()
+        };
+        if is_openf1(&ask) {
+            (fetched.status, fetched.body) = (429, Bytes::new());
+            fetched.retry_after = Some(Duration::from_secs(2 * HOUR));
+        }
+        ready(Ok(fetched))
+    };
+    world.schedule.poll(get).await;
+    assert!(other.follow().await);
+    world.clock.set("2026-06-01T01:00:00Z");
+    for schedule in [&world.schedule, &other, &open(&world.dir, &world.clock)] {
+        let wait = schedule.0.wait(Source::OpenF1);
+        assert!(wait >= Duration::from_secs(HOUR), "{wait:?}");
+    }
+    // Until one of them hears something: there is nothing to add for the others.
+    let file = world.dir.path().join("schedule.json");
+    let meetings = [Meeting::race(1, 7, "2026-07-19T12:00:00Z")];
+    world.poll_both(None, Some(&meetings)).await;
+    let stored = std::fs::read(&file).expect("stored");
+    assert!(other.follow().await);
+    assert!(std::fs::read(&file).expect("stored") == stored);
 }

@@ -5,7 +5,7 @@ use super::*;
 
 impl World {
     /// The operator's file becomes `text`; whether that is news.
-    async fn says(&self, text: &str) -> bool {
+    pub(super) async fn says(&self, text: &str) -> bool {
         std::fs::write(self.overrides(), text).expect("written");
         self.schedule.follow().await
     }
@@ -163,19 +163,58 @@ async fn a_word_that_is_taken_back_leaves_no_trace() {
     }
 }
 
-/// An editor that takes the file away before it writes it anew.
+/// Editors take a file away, or empty it, before they write it anew.
 #[tokio::test]
 async fn a_file_that_is_written_anew_takes_nothing_back_meanwhile() {
     let world = World::at("2026-06-01T00:00:00Z");
     let text = "[events.\"2026-spa\"]\nstatus = \"cancelled\"";
     assert!(world.says(text).await);
-    let (file, aside) = (world.overrides(), world.dir.path().join("aside"));
-    std::fs::rename(&file, &aside).expect("renamed");
-    let back = async {
-        tokio::time::sleep(Duration::from_millis(200)).await;
-        std::fs::rename(aside, &file).expect("renamed");
-    };
-    let (is_news, ()) = tokio::join!(world.schedule.follow(), back);
-    assert!(!is_news);
-    assert_eq!(world.session("2026-spa-race").status, Status::Cancelled);
+    let file = world.overrides();
+    for begin in [
+        |file| std::fs::remove_file(file),
+        |file| std::fs::write(file, ""),
+    ] {
+        begin(&file).expect("begun");
+        let end = async {
+            tokio::time::sleep(Duration::from_millis(5)).await;
+            std::fs::write(&file, text).expect("written");
+        };
+        let (is_news, ()) = tokio::join!(world.schedule.follow(), end);
+        assert!(!is_news);
+        assert_eq!(world.session("2026-spa-race").status, Status::Cancelled);
+    }
+}
+
+/// Nor by a start in the middle of it.
+#[tokio::test]
+async fn a_file_that_cannot_be_read_takes_nothing_back_by_a_restart() {
+    let world = World::at("2026-06-01T00:00:00Z");
+    let races = [
+        race("spa", "2026-07-19T13:00:00Z"),
+        race("monza", "2026-09-06T13:00:00Z"),
+        race("baku", "2026-09-26T11:00:00Z"),
+    ];
+    world.poll_both(Some(&races), None).await;
+    let text = r#"
+        [sessions."2026-spa-race"]
+        start = 2026-07-19T12:00:00Z
+        end = 2026-07-19T15:00:00Z
+        [events."2026-monza"]
+        status = "postponed"
+        [sessions."2026-baku-race"]
+        end = 2026-09-26T12:00:00Z
+    "#;
+    assert!(world.says(text).await);
+    let shown = world.schedule.document().events;
+    std::fs::write(world.overrides(), "[sessions").expect("written");
+    let world = world.restarted();
+    assert_eq!(world.schedule.document().events, shown);
+    assert_eq!(world.schedule.document().sources[2].name, "overrides");
+    world.says(text).await;
+    assert_eq!(world.schedule.document().events, shown);
+    assert!(world.says("").await);
+    assert_eq!(
+        world.lines()[0],
+        "2026-spa-race 2026-07-19T13:00:00Z Scheduled"
+    );
 }

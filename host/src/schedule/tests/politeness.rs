@@ -176,6 +176,19 @@ async fn a_restart_is_no_reason_to_ask_before_time() {
     );
     world.clock.set("2026-06-01T02:00:00Z");
     assert_eq!(world.schedule.0.wait(Source::OpenF1), Duration::ZERO);
+    // Who does not say how long has it for an interval.
+    let world = world.restarted();
+    let get_bare = |ask: Ask| answer(if is_openf1(&ask) { 401 } else { 404 }, Vec::new());
+    world.schedule.poll(get_bare).await;
+    let world = world.restarted();
+    let wait = world.schedule.0.wait(Source::OpenF1);
+    assert_eq!(wait, Duration::from_secs(6 * HOUR));
+    // Nor is a clock that was set back a little while it was waited.
+    world.clock.set("2026-06-01T02:00:00Z");
+    world.schedule.poll(get).await;
+    world.clock.set("2026-06-01T01:59:58Z");
+    let wait = world.schedule.0.wait(Source::OpenF1);
+    assert_eq!(wait, Duration::from_secs(2 * HOUR + 2));
     // A clock that was years ahead keeps nobody waiting for years.
     world.clock.set("2024-06-01T00:00:00Z");
     assert_eq!(world.schedule.0.wait(Source::OpenF1), Duration::ZERO);

@@ -165,6 +165,19 @@ async fn what_a_source_said_counts_while_it_is_silent_and_after_a_restart() {
 }
 
 #[tokio::test]
+async fn who_has_no_next_season_yet_is_not_silent() {
+    let world = World::at("2026-12-31T20:00:00Z");
+    let meetings = [Meeting::race(1, 151, "2026-05-03T17:00:00Z")];
+    let races = [race("miami", "2026-05-03T17:00:00Z")];
+    world.poll_both(Some(&races), Some(&meetings)).await;
+    world.clock.set("2027-01-10T00:00:00Z");
+    let races = [race("miami", "2027-05-02T20:00:00Z")];
+    world.poll_both(Some(&races), None).await;
+    let document = world.schedule.document();
+    assert_eq!((document.season, document.stale), (2027, false));
+}
+
+#[tokio::test]
 async fn what_both_take_away_is_cancelled_and_what_one_does_is_after_six_hours() {
     let world = World::at("2026-03-01T00:00:00Z");
     let all = [
