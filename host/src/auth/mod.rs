@@ -164,6 +164,8 @@ impl Auth {
                         wait = SETTLE.min(every);
                     }
                 }
+                // None was there, and none is needed.
+                Some(Ok(Err(error))) if self.is_open() && error.is_missing() => {}
                 Some(Ok(Err(error))) if !troubled => {
                     tracing::warn!(%error, "the viewers' tokens that were read before stay");
                     troubled = true;

@@ -38,6 +38,13 @@ pub enum TokenError {
     },
 }
 
+impl TokenError {
+    /// No file is there.
+    pub(super) fn is_missing(&self) -> bool {
+        matches!(self, Self::Io { error, .. } if error.kind() == std::io::ErrorKind::NotFound)
+    }
+}
+
 /// Fewest characters of the admin's token: 24 bytes in base64url.
 const ADMIN: usize = 32;
 

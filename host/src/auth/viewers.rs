@@ -3,7 +3,6 @@
 //! A token stands in URLs, so it has the letters of base64url; the name is for
 //! the operator, to know whose line to delete. Several people may share one.
 
-use std::io::ErrorKind;
 use std::path::Path;
 use std::sync::Arc;
 
@@ -46,9 +45,7 @@ impl ViewerTokens {
     /// What the file says; without one there are none. Blocking.
     pub(super) fn open(path: &Path) -> Result<Self, TokenError> {
         match Self::read(path) {
-            Err(TokenError::Io { error, .. }) if error.kind() == ErrorKind::NotFound => {
-                Ok(Self::default())
-            }
+            Err(error) if error.is_missing() => Ok(Self::default()),
             read => read,
         }
     }

@@ -309,7 +309,10 @@ async fn channel(
             .filter(|number| (2..=most).contains(number)),
     };
     let number: usize = number.ok_or_else(|| {
-        let message = format!("channels are best and 2 to {most}");
+        let message = match most {
+            1 => "the only channel is best".to_owned(),
+            _ => format!("channels are best and 2 to {most}"),
+        };
         Failure::new(StatusCode::NOT_FOUND, "not_found", message)
     })?;
     let snapshot = proxy.0.catalog.snapshot();

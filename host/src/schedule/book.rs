@@ -268,22 +268,32 @@ impl Book {
     }
 
     /// What of the operator's file has no effect, and why.
-    fn wrong_overrides(&self) -> Vec<String> {
-        let has = |id: &String| {
-            let mut events = self.seasons.iter().flat_map(|season| &season.events);
-            events.any(|event| {
+    pub(super) fn wrong_overrides(&self) -> Vec<String> {
+        let all = || self.seasons.iter().flat_map(|season| &season.events);
+        let is_event = |id: &str| all().any(|event| event.id == id);
+        let is_session = |id: &str| {
+            all().any(|event| {
                 let mut sessions = event.sessions.iter();
-                event.id == *id || sessions.any(|session| event.session_id(session) == *id)
+                sessions.any(|session| event.session_id(session) == id)
             })
         };
-        let unknown = self.overrides.ids().filter(|id| !has(id));
-        let unknown = unknown.map(|id| format!("{id:?}: is no event or session"));
-        self.overrides
-            .problems
-            .iter()
-            .cloned()
-            .chain(unknown)
-            .collect()
+        let (events, sessions) = self.overrides.ids();
+        let events = events.into_iter().filter(|id| !is_event(id)).map(|id| {
+            let what = match is_session(id) {
+                true => "is a session: [sessions.…]",
+                false => "is no event",
+            };
+            format!("{id:?}: {what}")
+        });
+        let sessions = sessions.into_iter().filter(|id| !is_session(id)).map(|id| {
+            let what = match is_event(id) {
+                true => "is an event: [events.…]",
+                false => "is no session",
+            };
+            format!("{id:?}: {what}")
+        });
+        let problems = self.overrides.problems.iter().cloned();
+        problems.chain(events).chain(sessions).collect()
     }
 }
 

@@ -228,7 +228,10 @@ impl Desk<'_, '_> {
                     session: session_id.clone(),
                     about,
                     jolpica: jolpica.and_then(|said| said.time.start()),
-                    openf1: openf1.and_then(|said| said.time.start()),
+                    // What it calls off it has no time for.
+                    openf1: openf1
+                        .filter(|said| said.off.is_none())
+                        .and_then(|said| said.time.start()),
                     used: next.start,
                 });
             }
@@ -288,11 +291,14 @@ impl Desk<'_, '_> {
                 (by_sources.in_calendar, by_sources.in_timetable);
             next.by_sources = Some(Box::new(by_sources));
         }
+        let Some(known) = known else {
+            return next;
+        };
+        let by_sources_alone = next.by_sources.is_none().then_some(next.changed_at);
         // Subscribers count what they were shown.
-        match known {
-            Some(known) => self.counted(next, known, is_renamed),
-            None => next,
-        }
+        let mut next = self.counted(next, known, is_renamed);
+        next.changed_at = by_sources_alone.unwrap_or(next.changed_at);
+        next
     }
 
     /// Every kind that anybody names or that is known.

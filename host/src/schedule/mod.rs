@@ -219,7 +219,10 @@ impl Schedule {
             *read.seen = hash;
         }
         if is_said {
-            tracing::info!("the schedule's overrides are others now");
+            match &*book.wrong_overrides() {
+                [] => tracing::info!("the schedule's overrides are others now"),
+                wrong => tracing::warn!(?wrong, "not all of the schedule's overrides can be used"),
+            }
         }
         let is_news = is_said || book.kept() != before.kept();
         if book.kept() != stored {

@@ -78,7 +78,11 @@ impl Overrides {
         };
         let table: toml::Table = match text.parse() {
             Ok(table) => table,
-            Err(error) => return Self::unusable(error.message()),
+            Err(error) => {
+                let before = error.span().and_then(|span| text.get(..span.start));
+                let line = before.map_or(0, |before| before.matches('\n').count()) + 1;
+                return Self::unusable(&format!("line {line}: {}", error.message()));
+            }
         };
         let mut overrides = Self::default();
         for (section, entries) in table {
@@ -120,9 +124,11 @@ impl Overrides {
         }
     }
 
-    /// The ids that stand in the file, for whoever knows which there are.
-    pub(super) fn ids(&self) -> impl Iterator<Item = &String> {
-        self.events.keys().chain(self.sessions.keys())
+    /// The ids of events and of sessions that stand in the file, for whoever knows which
+    /// there are.
+    pub(super) fn ids(&self) -> (Vec<&str>, Vec<&str>) {
+        let events = self.events.keys().map(String::as_str).collect();
+        (events, self.sessions.keys().map(String::as_str).collect())
     }
 
     fn take(&mut self, section: &str, id: String, entry: toml::Value) {
@@ -133,6 +139,9 @@ impl Overrides {
         };
         if !is_event_id(&id) {
             return self.problem(&id, "is no id");
+        }
+        if has_local_time(&entry) {
+            return self.problem(&id, "has a time without its zone, such as Z for UTC");
         }
         let entry = match times_as_text(entry).try_into::<Entry>() {
             Ok(entry) => entry,
@@ -174,6 +183,16 @@ impl Overrides {
     }
 }
 
+/// TOML's dates and times may have no offset.
+fn has_local_time(entry: &toml::Value) -> bool {
+    let mut values = entry.as_table().into_iter().flat_map(toml::Table::values);
+    values.any(|value| {
+        value
+            .as_datetime()
+            .is_some_and(|time| time.offset.is_none())
+    })
+}
+
 /// TOML's own date and time, `2026-05-03T17:00:00Z` without quotes, says the same.
 fn times_as_text(value: toml::Value) -> toml::Value {
     match value {
@@ -210,11 +229,15 @@ mod tests {
             start = "2062-04-05T05:00:00Z"
             [sessions."../x"]
             status = "cancelled"
+            [sessions."2026-vegas-race"]
+            start = 2026-11-21T20:00:00
             [races.x]
             status = "cancelled"
         "#;
         let overrides = Overrides::parse(text.as_bytes());
-        assert_eq!(overrides.problems.len(), 6, "{:?}", overrides.problems);
+        assert_eq!(overrides.problems.len(), 7, "{:?}", overrides.problems);
+        let local = "\"2026-vegas-race\": has a time without its zone, such as Z for UTC";
+        assert!(overrides.problems.contains(&local.to_owned()));
         let race = overrides.of("2026-miami", "2026-miami-race");
         let start = "2026-05-03T17:00:00Z".parse().ok();
         assert_eq!((race.start, race.status), (start, None));
@@ -223,11 +246,20 @@ mod tests {
         assert_eq!(imola.status, Some(Status::Cancelled));
         let spa = overrides.of("2026-spa", "2026-spa-race");
         assert_eq!(spa, Entry::default());
-        assert_eq!(overrides.ids().count(), 2);
+        assert_eq!(
+            overrides.ids(),
+            (vec!["2026-imola"], vec!["2026-miami-race"])
+        );
     }
 
     #[test]
     fn what_is_no_toml_says_so() {
+        let broken = Overrides::parse(b"[events]\n\n[sessions");
+        assert!(
+            broken.problems[0].starts_with("line 3: "),
+            "{:?}",
+            broken.problems
+        );
         for text in [&b"[events"[..], b"\xff", b"a = 1"] {
             assert_eq!(Overrides::parse(text).problems.len(), 1);
         }

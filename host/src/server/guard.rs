@@ -157,11 +157,14 @@ impl Accepted {
         let mut hosts = request.headers().get_all(HOST).iter();
         let host = hosts.next().and_then(|host| host.to_str().ok());
         if hosts.next().is_some() || !host.is_some_and(|host| self.host(host)) {
-            return Err(Failure::new(
-                StatusCode::MISDIRECTED_REQUEST,
-                "host_not_accepted",
-                "this host name is not served here; an operator adds it to server.hosts",
-            ));
+            let what = match self.0.viewers {
+                Viewers::Loopback => {
+                    "auth.viewers is \"loopback\", which serves this machine's own names alone"
+                }
+                _ => "this host name is not served here; an operator adds it to server.hosts",
+            };
+            let status = StatusCode::MISDIRECTED_REQUEST;
+            return Err(Failure::new(status, "host_not_accepted", what));
         }
         // Nothing of an upstream from where the page is, and no page from there.
         let path = request.uri().path();

@@ -166,4 +166,7 @@ test('a change is worth a badge for a week', () => {
   expect(changedLately(changed, Date.parse('2026-11-22T00:00:00Z'))).toBe(true);
   expect(changedLately(changed, Date.parse('2026-11-28T00:00:00Z'))).toBe(false);
   expect(changedLately(session(), START)).toBe(false);
+  const now = Date.parse('2026-11-22T00:00:00Z');
+  expect(changedLately({ ...changed, state: 'finished', start: null }, now)).toBe(false);
+  expect(changedLately({ ...changed, status: 'cancelled' }, now)).toBe(false);
 });

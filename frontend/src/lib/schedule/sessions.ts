@@ -106,9 +106,12 @@ export function isThisWeekend(event: RaceEvent, now: number): boolean {
 
 const CHANGED_FOR_MS = 7 * 86_400_000;
 
-/** Changed within the last week: worth a badge. */
+/** Changed within the last week, and still to come: worth a badge. */
 export function changedLately(session: Session, now: number): boolean {
-  return session.changed_at !== null && now - Date.parse(session.changed_at) < CHANGED_FOR_MS;
+  if (session.changed_at === null || isOff(session) || stateAt(session, now) === 'finished') {
+    return false;
+  }
+  return now - Date.parse(session.changed_at) < CHANGED_FOR_MS;
 }
 
 function placed(schedule: Schedule): Placed[] {

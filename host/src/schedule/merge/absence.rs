@@ -46,7 +46,7 @@ impl Desk<'_, '_> {
         let off = openf1.and_then(|said| said.off);
         let (source, agreed) = if off.is_some() {
             (Source::OpenF1, is_testing || not_in_calendar)
-        } else if self.has_begun() {
+        } else if known.is_some_and(|known| has_begun(known, self.now)) {
             // Absence does not stop what is under way, nor undo the past.
             return Absence::None;
         } else if not_in_calendar && was_in_calendar {
@@ -71,13 +71,10 @@ impl Desk<'_, '_> {
             },
         }
     }
+}
 
-    fn has_begun(&self) -> bool {
-        let known = self.before.iter().flat_map(|event| &event.sessions);
-        let known = known.map(Session::by_sources);
-        // What was missed before it began did not begin.
-        let mut on =
-            known.filter(|session| session.status.is_on() && session.missing_since.is_none());
-        on.any(|session| state::earliest_start(session) <= self.now)
-    }
+/// What was missed before it began did not begin.
+fn has_begun(session: &Session, now: Timestamp) -> bool {
+    let is_on = session.status.is_on() && session.missing_since.is_none();
+    is_on && state::earliest_start(session) <= now
 }

@@ -32,6 +32,10 @@ async fn an_operator_s_word_wins_and_what_is_wrong_with_it_is_told() {
         status = "postponed"
         [events."2026-nowhere"]
         status = "cancelled"
+        [sessions."2026-vegas"]
+        status = "cancelled"
+        [events."2026-vegas-race"]
+        status = "cancelled"
     "#;
     world.clock.set("2026-11-07T20:00:00Z");
     assert!(world.says(text).await);
@@ -52,12 +56,14 @@ async fn an_operator_s_word_wins_and_what_is_wrong_with_it_is_told() {
     assert_eq!(world.session("2026-interlagos-race").sequence, 1);
     let sources = world.schedule.document().sources;
     assert_eq!(sources[2].name, "overrides");
-    assert!(
-        sources[2]
-            .error
-            .as_ref()
-            .is_some_and(|error| error.contains("2026-nowhere"))
-    );
+    let told = sources[2].error.as_deref().unwrap_or_default();
+    for wrong in [
+        "\"2026-nowhere\": is no event",
+        "\"2026-vegas\": is an event: [events.…]",
+        "\"2026-vegas-race\": is a session: [sessions.…]",
+    ] {
+        assert!(told.contains(wrong), "{told}");
+    }
 
     // Taken back, what the sources say counts again.
     std::fs::remove_file(world.overrides()).expect("removed");
@@ -125,7 +131,7 @@ async fn a_word_that_is_taken_back_leaves_no_trace() {
     let spa = |world: &World| {
         let race = world.session("2026-spa-race");
         let shown = (race.start, race.end, race.date, race.status);
-        (shown, race.previous_start, race.sequence)
+        (shown, (race.previous_start, race.changed_at), race.sequence)
     };
     for (n, [first, then @ ..]) in stories.iter().enumerate() {
         let mut unsaid = Vec::new();

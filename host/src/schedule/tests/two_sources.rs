@@ -269,19 +269,29 @@ async fn absence_stops_nothing_that_has_begun_and_a_word_does() {
         race("monza", "2026-09-06T13:00:00Z"),
     ];
     world.poll_both(Some(&calendar), Some(&[weekend()])).await;
+    let monza = || Meeting::race(2, 39, "2026-09-06T13:00:00Z");
+    let statuses =
+        |world: &World| ["2026-spa-practice1", "2026-spa-race"].map(|id| world.session(id).status);
+    // What has begun is no sign that the rest of its weekend will.
     world
-        .poll_both(
-            Some(&calendar[1..]),
-            Some(&[Meeting::race(2, 39, "2026-09-06T13:00:00Z")]),
-        )
+        .poll_both(Some(&calendar[1..]), Some(&[monza()]))
         .await;
-    assert_eq!(world.session("2026-spa-race").status, Status::Scheduled);
+    assert_eq!(statuses(&world), [Status::Scheduled, Status::Cancelled]);
+    world
+        .poll_both(Some(&calendar), Some(&[weekend(), monza()]))
+        .await;
+    assert_eq!(statuses(&world), [Status::Scheduled; 2]);
+    world.clock.set("2026-07-19T13:00:00Z");
+    world
+        .poll_both(Some(&calendar[1..]), Some(&[monza()]))
+        .await;
+    assert_eq!(statuses(&world), [Status::Scheduled; 2]);
     let off = Meeting {
         is_cancelled: true,
         ..weekend()
     };
     world.poll_both(Some(&calendar[1..]), Some(&[off])).await;
-    assert_eq!(world.session("2026-spa-race").status, Status::Cancelled);
+    assert_eq!(statuses(&world), [Status::Cancelled; 2]);
 }
 
 #[tokio::test]
