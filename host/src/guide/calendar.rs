@@ -49,7 +49,7 @@ impl Choice {
                 }
                 "alarm" => {
                     choice.alarm = match &*value {
-                        "" | "0" => None,
+                        "0" => None,
                         "15" => Some(15),
                         "30" => Some(30),
                         "60" => Some(60),
