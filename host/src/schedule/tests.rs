@@ -110,20 +110,21 @@ fn error(polled: &Polled) -> Option<SourceError> {
 }
 
 fn open(dir: &tempfile::TempDir, clock: &Clock) -> Schedule {
-    open_with(dir, clock, Duration::ZERO)
+    open_with(dir, clock, |_| {})
 }
 
-fn open_with(dir: &tempfile::TempDir, clock: &Clock, between_requests: Duration) -> Schedule {
-    let config = Config {
+fn open_with(dir: &tempfile::TempDir, clock: &Clock, change: impl FnOnce(&mut Config)) -> Schedule {
+    let mut config = Config {
         jolpica_url: "http://schedule.test/ergast/f1/"
             .parse()
             .expect("an address"),
         openf1_url: "http://schedule.test/v1/".parse().expect("an address"),
         interval: Duration::from_secs(6 * HOUR),
         interval_near: Duration::from_secs(HOUR),
-        between_requests,
+        between_requests: Duration::ZERO,
         settle: Duration::from_millis(20),
     };
+    change(&mut config);
     let clock = clock.clone();
     Schedule::open(config, dir.path(), move || clock.read())
 }

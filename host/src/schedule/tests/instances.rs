@@ -120,7 +120,7 @@ async fn an_operator_s_word_is_counted_once() {
     }
 
     // One that has seen none of it writes over it.
-    let late = open_with(&world.dir, &world.clock, Duration::ZERO);
+    let late = open(&world.dir, &world.clock);
     let said = world.session("2026-spa-race");
     assert!(world.says(moved).await && world.says("").await);
     world.clock.set("2026-06-01T21:00:00Z");

@@ -175,6 +175,9 @@ async fn a_file_that_is_written_anew_takes_nothing_back_meanwhile() {
     let world = World::at("2026-06-01T00:00:00Z");
     let text = "[events.\"2026-spa\"]\nstatus = \"cancelled\"";
     assert!(world.says(text).await);
+    let slow = |config: &mut Config| config.settle = Duration::from_millis(500);
+    let schedule = open_with(&world.dir, &world.clock, slow);
+    let world = World { schedule, ..world };
     let file = world.overrides();
     for begin in [
         |file| std::fs::remove_file(file),

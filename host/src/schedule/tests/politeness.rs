@@ -128,7 +128,7 @@ async fn requests_are_apart_whomever_they_go_to() {
     let dir = tempfile::tempdir().expect("a directory");
     let clock = Clock::at("2026-12-01T00:00:00Z");
     let pause = Duration::from_millis(50);
-    let schedule = open_with(&dir, &clock, pause);
+    let schedule = open_with(&dir, &clock, |config| config.between_requests = pause);
     let asked = Mutex::new(Vec::new());
     let get = |ask: Ask| {
         asked
