@@ -48,6 +48,7 @@ fuzz_target!(|data: &[u8]| {
         interval: Duration::from_secs(3600),
         interval_near: Duration::from_secs(3600),
         between_requests: Duration::ZERO,
+        settle: Duration::ZERO,
     };
     // Nothing can be written there: the disk is another question.
     let nowhere = Path::new("/nonexistent/f1-streams");
