@@ -45,6 +45,15 @@ pub(crate) fn run(workspace: &Workspace) -> anyhow::Result<()> {
             Toolchain::lint(workspace).context("for WebAssembly")
         });
     }
+    // A workspace of its own, which nothing else here builds.
+    steps.run("fuzz targets", || {
+        let target = workspace.target.join("fuzz");
+        let check = cmd!(
+            sh,
+            "{cargo} check --locked --bins --manifest-path host/fuzz/Cargo.toml --target-dir {target}"
+        );
+        Ok(check.quiet().run()?)
+    });
     // Private items too: most of the words about how it works are there.
     steps.run("documentation", || {
         let doc = cmd!(
