@@ -37,10 +37,10 @@ async fn one_range_is_served_and_nothing_else_costs_more_than_the_whole() {
             ("bytes=0-0,2-2".to_owned(), 416, None),
             (many(3000, "0-"), 416, None),
             (many(3000, "0-9"), 416, None),
-            (many(6000, "-1"), 416, None),
+            // Just within the listener's bound on a head.
+            (many(10_000, "-1"), 416, None),
             ("bytes=0-,0-,0-".to_owned(), 416, None),
             ("bytes=,0-9".to_owned(), 416, None),
-            (many(10_000, "0-9"), 416, None),
             // Beyond its end.
             ("bytes=188000-".to_owned(), 416, None),
             ("bytes=18446744073709551615-".to_owned(), 416, None),
