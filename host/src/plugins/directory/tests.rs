@@ -110,6 +110,27 @@ impl<D: Disk> World<D> {
     }
 }
 
+/// What polls see while a slow copy writes sixty bytes, and after it: the file
+/// grows at every look.
+fn while_it_grows(world: &mut World<Folder>, name: &str) -> Vec<String> {
+    let path = world.path(name);
+    let writing = std::thread::spawn(move || {
+        use std::io::Write;
+        let mut file = std::fs::File::create(path).expect("made");
+        for _ in 0..60 {
+            file.write_all(b"x").expect("written");
+            std::thread::sleep(Duration::from_millis(2));
+        }
+    });
+    let mut seen = Vec::new();
+    while !writing.is_finished() {
+        seen.extend(world.poll());
+    }
+    writing.join().expect("written");
+    seen.extend(world.poll());
+    seen
+}
+
 #[test]
 fn each_change_is_handed_on_once() {
     let mut world = world();
@@ -157,22 +178,7 @@ fn a_file_is_handed_on_when_it_is_whole() {
     assert_eq!(world.poll(), ["a="]);
     world.write("a.wasm", b"whole");
     assert_eq!(world.poll(), ["a=whole"]);
-    // A slow copy: it grows at every look.
-    let path = world.path("slow.wasm");
-    let writing = std::thread::spawn(move || {
-        use std::io::Write;
-        let mut file = std::fs::File::create(path).expect("made");
-        for _ in 0..60 {
-            file.write_all(b"x").expect("written");
-            std::thread::sleep(Duration::from_millis(2));
-        }
-    });
-    let mut seen = Vec::new();
-    while !writing.is_finished() {
-        seen.extend(world.poll());
-    }
-    writing.join().expect("written");
-    seen.extend(world.poll());
+    let seen = while_it_grows(&mut world, "slow.wasm");
     let whole = format!("slow={}", "x".repeat(60));
     assert_eq!(seen.last(), Some(&whole), "{seen:?}");
 }

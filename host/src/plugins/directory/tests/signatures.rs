@@ -48,21 +48,52 @@ fn a_signature_that_is_still_being_written_is_waited_for() {
     let mut world = signed();
     world.poller.coarse = Duration::ZERO;
     world.write("a.wasm", b"1");
-    let path = world.path("a.wasm.minisig");
-    let writing = std::thread::spawn(move || {
-        use std::io::Write;
-        let mut file = std::fs::File::create(path).expect("made");
-        for _ in 0..60 {
-            file.write_all(b"s").expect("written");
-            std::thread::sleep(Duration::from_millis(2));
-        }
-    });
-    let mut seen = Vec::new();
-    while !writing.is_finished() {
-        seen.extend(world.poll());
-    }
-    writing.join().expect("written");
-    seen.extend(world.poll());
-    let whole = format!("a=1+{}", "s".repeat(60));
+    let seen = while_it_grows(&mut world, "a.wasm.minisig");
+    let whole = format!("a=1+{}", "x".repeat(60));
     assert_eq!(seen.last(), Some(&whole), "{seen:?}");
+}
+
+/// A folder into which the signature comes just when its file has been read.
+struct Late(Folder, PathBuf);
+
+impl Disk for Late {
+    fn names(
+        &mut self,
+        most: usize,
+    ) -> std::io::Result<(std::collections::BTreeSet<String>, bool)> {
+        self.0.names(most)
+    }
+
+    fn look(&mut self, name: &str) -> std::io::Result<Stamp> {
+        self.0.look(name)
+    }
+
+    fn read(&mut self, name: &str, stamp: Stamp, max: u64) -> std::io::Result<Option<Vec<u8>>> {
+        let read = self.0.read(name, stamp, max);
+        let signature = self.1.join("a.wasm.minisig");
+        if !signature.exists() {
+            std::fs::write(signature, b"s").expect("written");
+        }
+        read
+    }
+
+    fn moved(&mut self) -> bool {
+        self.0.moved()
+    }
+
+    fn place(&self) -> Option<Place> {
+        self.0.place()
+    }
+}
+
+#[test]
+fn a_signature_that_comes_behind_its_file_is_never_missing() {
+    let mut config = config();
+    config.trust = config::Trust::Signed;
+    let mut world = made(config, |path| Late(Folder::new(path.clone()), path));
+    world.poller.coarse = Duration::ZERO;
+    world.write("a.wasm", b"1");
+    let mut seen = world.poll();
+    seen.extend(world.poll());
+    assert_eq!(seen, ["a=1+s"], "and never without");
 }
