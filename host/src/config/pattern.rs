@@ -37,16 +37,18 @@ pub struct BadPattern;
 // === impl HostPattern ===
 
 impl HostPattern {
-    /// The origin of a URL; `None` for what is not http or https.
+    /// The origin of a URL; `None` for what is not http or https, and for a host with a
+    /// `*` in its name (a URL may spell it `%2A`): written out, it would be a wildcard.
     pub fn of(url: &Url) -> Option<Self> {
         let scheme = match url.scheme() {
             "http" => Scheme::Http,
             "https" => Scheme::Https,
             _ => return None,
         };
+        let host = url.host_str().filter(|host| !host.contains('*'))?;
         Some(Self {
             scheme,
-            host: url.host_str()?.to_owned(),
+            host: host.to_owned(),
             subdomains: false,
             port: url.port_or_known_default()?,
         })
@@ -89,12 +91,17 @@ impl FromStr for HostPattern {
 
     fn from_str(text: &str) -> Result<Self, BadPattern> {
         let (scheme, rest) = text.trim().split_once("://").ok_or(BadPattern)?;
+        // A URL's parser would take its host from here: `https:example.org/x://`.
+        let known = ["http", "https"];
+        if !known.iter().any(|known| scheme.eq_ignore_ascii_case(known)) {
+            return Err(BadPattern);
+        }
         let (subdomains, rest) = match rest.strip_prefix("*.") {
             Some(rest) => (true, rest),
             None => (false, rest),
         };
         let authority = rest.strip_suffix('/').unwrap_or(rest);
-        if authority.contains(['*', '/', '?', '#', '@', '\\']) {
+        if authority.contains(['/', '?', '#', '@', '\\']) {
             return Err(BadPattern);
         }
         let url = Url::parse(&format!("{scheme}://{authority}/")).map_err(|_| BadPattern)?;

@@ -253,6 +253,7 @@ fn patterns_match_whole_origins() {
         ("http://10.0.0.7", "http://0xa000007/", true),
         ("http://[::1]:80", "http://[::1]/", true),
         ("http://a.test", "ftp://a.test:80/", false),
+        ("https://*.a.test", "https://%2A.a.test/", false),
     ] {
         let parsed: HostPattern = pattern.parse().unwrap();
         let url = Url::parse(url).unwrap();
@@ -271,6 +272,11 @@ fn patterns_match_whole_origins() {
         "http://a.test?x",
         "http://a.test:99999",
         "*",
+        // What a URL's parser makes a `*` or another host of.
+        "https://%2A.a.test",
+        "https://\u{ff0a}.a.test",
+        "https:*.a.test/x://b.test",
+        "https:a.test/x://b.test",
     ] {
         assert_eq!(bad.parse::<HostPattern>(), Err(BadPattern), "{bad}");
     }
