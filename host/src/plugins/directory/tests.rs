@@ -20,18 +20,18 @@ struct World<D> {
 }
 
 fn world() -> World<Folder> {
-    with(Folder::new)
+    made(config(), Folder::new)
 }
 
 /// Where signatures are asked for.
 fn signed() -> World<Folder> {
-    let mut config = config();
-    config.trust = config::Trust::Signed;
-    made(config, Folder::new)
+    made(asking(), Folder::new)
 }
 
-fn with<D: Disk>(disk: impl FnOnce(PathBuf) -> D) -> World<D> {
-    made(config(), disk)
+fn asking() -> config::Plugins {
+    let mut config = config();
+    config.trust = config::Trust::Signed;
+    config
 }
 
 fn config() -> config::Plugins {

@@ -11,7 +11,7 @@ struct Mount {
     trouble: mpsc::Receiver<Trouble>,
 }
 
-enum Trouble {
+pub(super) enum Trouble {
     None,
     Listing(rustix::io::Errno),
     Reading(rustix::io::Errno),
@@ -21,6 +21,8 @@ enum Trouble {
     OtherDevice,
     /// The file looks as it did although it changed.
     Stamp(Stamp),
+    /// What somebody else does as soon as a file has been read.
+    Behind(Box<dyn Fn() + Send>),
 }
 
 impl Mount {
@@ -30,7 +32,7 @@ impl Mount {
 }
 
 /// What the whole of one poll gets.
-struct Scripted {
+pub(super) struct Scripted {
     mount: Mount,
     now: Trouble,
 }
@@ -60,6 +62,11 @@ impl Disk for Scripted {
                 let real = self.mount.inner.look(name)?;
                 self.mount.inner.read(name, real, max)
             }
+            Trouble::Behind(happens) => {
+                let read = self.mount.inner.read(name, stamp, max);
+                happens();
+                read
+            }
             _ => self.mount.inner.read(name, stamp, max),
         }
     }
@@ -78,8 +85,12 @@ impl Disk for Scripted {
 }
 
 fn mounted() -> (World<Scripted>, mpsc::Sender<Trouble>) {
+    mounted_with(config())
+}
+
+pub(super) fn mounted_with(config: config::Plugins) -> (World<Scripted>, mpsc::Sender<Trouble>) {
     let (sender, trouble) = mpsc::channel();
-    let world = with(|path| Scripted {
+    let world = made(config, |path| Scripted {
         mount: Mount {
             inner: Folder::new(path),
             trouble,

@@ -1,5 +1,6 @@
 //! Signatures beside files.
 
+use super::mount::{Trouble, mounted_with};
 use super::*;
 
 #[test]
@@ -53,46 +54,14 @@ fn a_signature_that_is_still_being_written_is_waited_for() {
     assert_eq!(seen.last(), Some(&whole), "{seen:?}");
 }
 
-/// A folder into which the signature comes just when its file has been read.
-struct Late(Folder, PathBuf);
-
-impl Disk for Late {
-    fn names(
-        &mut self,
-        most: usize,
-    ) -> std::io::Result<(std::collections::BTreeSet<String>, bool)> {
-        self.0.names(most)
-    }
-
-    fn look(&mut self, name: &str) -> std::io::Result<Stamp> {
-        self.0.look(name)
-    }
-
-    fn read(&mut self, name: &str, stamp: Stamp, max: u64) -> std::io::Result<Option<Vec<u8>>> {
-        let read = self.0.read(name, stamp, max);
-        let signature = self.1.join("a.wasm.minisig");
-        if !signature.exists() {
-            std::fs::write(signature, b"s").expect("written");
-        }
-        read
-    }
-
-    fn moved(&mut self) -> bool {
-        self.0.moved()
-    }
-
-    fn place(&self) -> Option<Place> {
-        self.0.place()
-    }
-}
-
 #[test]
 fn a_signature_that_comes_behind_its_file_is_never_missing() {
-    let mut config = config();
-    config.trust = config::Trust::Signed;
-    let mut world = made(config, |path| Late(Folder::new(path.clone()), path));
+    let (mut world, trouble) = mounted_with(asking());
     world.poller.coarse = Duration::ZERO;
     world.write("a.wasm", b"1");
+    let signature = world.path("a.wasm.minisig");
+    let sign = move || std::fs::write(&signature, b"s").expect("written");
+    trouble.send(Trouble::Behind(Box::new(sign))).expect("sent");
     let mut seen = world.poll();
     seen.extend(world.poll());
     assert_eq!(seen, ["a=1+s"], "and never without");
