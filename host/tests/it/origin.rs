@@ -36,6 +36,8 @@ pub(crate) struct Ask {
 #[derive(Clone)]
 pub(crate) enum Step {
     Send(Vec<u8>),
+    /// So many times the same.
+    Repeat(Vec<u8>, usize),
     Wait(Duration),
     /// Until the test opens it.
     Gate(Gate),
@@ -161,6 +163,11 @@ async fn serve(
     for step in answer(&ask) {
         match step {
             Step::Send(bytes) => stream.write_all(&bytes).await?,
+            Step::Repeat(bytes, times) => {
+                for _ in 0..times {
+                    stream.write_all(&bytes).await?;
+                }
+            }
             Step::Wait(time) => tokio::time::sleep(time).await,
             Step::Gate(gate) => drop(gate.0.acquire().await),
             Step::Reset => {

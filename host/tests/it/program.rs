@@ -108,13 +108,9 @@ impl Program {
         self.log.lock().unwrap().clone()
     }
 
-    /// A line of `/proc/PID/status` in bytes: `VmRSS`, `VmHWM`.
+    /// As [`memory`].
     pub(crate) fn memory(&self, what: &str) -> u64 {
-        let process = self.child.id().unwrap();
-        let status = std::fs::read_to_string(format!("/proc/{process}/status")).unwrap();
-        let line = status.lines().find(|line| line.starts_with(what)).unwrap();
-        let kib: u64 = line.split_whitespace().nth(1).unwrap().parse().unwrap();
-        kib << 10
+        memory(self.child.id().unwrap(), what)
     }
 
     /// What it has had of the processor.
@@ -127,4 +123,12 @@ impl Program {
         let ticks = ticks() + ticks();
         Duration::from_millis(ticks * 1000 / rustix::param::clock_ticks_per_second())
     }
+}
+
+/// A line of `/proc/PID/status` in bytes: `VmRSS`, `VmHWM`.
+pub(crate) fn memory(process: u32, what: &str) -> u64 {
+    let status = std::fs::read_to_string(format!("/proc/{process}/status")).unwrap();
+    let line = status.lines().find(|line| line.starts_with(what)).unwrap();
+    let kib: u64 = line.split_whitespace().nth(1).unwrap().parse().unwrap();
+    kib << 10
 }

@@ -7,13 +7,14 @@ use serde_json::{Value, json};
 
 use crate::house::House;
 use crate::origin::{Ask, Gate, Origin, Step, head, whole};
-use crate::program::Program;
+use crate::program::{Program, memory};
 
 /// What a source does; both are well without.
 #[derive(Clone, Copy, Debug, PartialEq)]
 enum Trouble {
     Status(&'static str),
     Body(&'static [u8]),
+    WrongYear,
     Never,
     Half,
     /// 200 MB as it says, and without a word.
@@ -22,22 +23,25 @@ enum Trouble {
     Packed,
 }
 
-const TROUBLES: [(Trouble, &str); 14] = [
+/// With what is shown of it: one text, or one of two where sources differ. No two that
+/// show the same stand side by side, so that each is waited for.
+const TROUBLES: [(Trouble, &str); 15] = [
     (Trouble::Status("401 Unauthorized"), "401"),
     (Trouble::Status("429 Too Many Requests"), "fewer requests"),
     (Trouble::Status("503 Service Unavailable"), "503"),
     (Trouble::Status("404 Not Found"), "no such season"),
     (Trouble::Status("304 Not Modified"), "304"),
     (Trouble::Body(b"<html>maintenance</html>"), "not JSON"),
+    (Trouble::Body(b"[]"), "shape|no usable race"),
     (Trouble::Body(b"{\"MRData\":{\"to"), "not JSON"),
-    (Trouble::Body(b"[]"), ""),
     (
         Trouble::Body(b"{\"detail\":\"Session in progress\"}"),
         "shape",
     ),
+    (Trouble::WrongYear, "for season 1999|no usable race"),
     (Trouble::Never, "reached"),
-    (Trouble::Half, "reached"),
     (Trouble::Huge, "too large"),
+    (Trouble::Half, "reached"),
     (Trouble::Endless, "too large"),
     (Trouble::Packed, "reached"),
 ];
@@ -72,16 +76,21 @@ fn year() -> i16 {
 fn answer(ask: &Ask, trouble: Option<Trouble>) -> Vec<Step> {
     let json = [("Content-Type", "application/json")];
     let is_this_year = ask.target.contains(&year().to_string());
+    let good = match ask.path().starts_with("/v1/") {
+        true => timetable().to_string(),
+        false => calendar().to_string(),
+    };
     match trouble {
         None if !is_this_year => whole(
             "404 Not Found",
             &json,
             b"{\"detail\":\"No results found.\"}",
         ),
-        None if ask.path().starts_with("/v1/") => {
-            whole("200 OK", &json, timetable().to_string().as_bytes())
+        None => whole("200 OK", &json, good.as_bytes()),
+        Some(Trouble::WrongYear) => {
+            let other = good.replace(&year().to_string(), "1999");
+            whole("200 OK", &json, other.as_bytes())
         }
-        None => whole("200 OK", &json, calendar().to_string().as_bytes()),
         Some(Trouble::Status(status)) => whole(status, &json, b"{}"),
         Some(Trouble::Body(body)) => whole("200 OK", &json, body),
         Some(Trouble::Never) => vec![Step::Gate(Gate::new())],
@@ -95,7 +104,7 @@ fn answer(ask: &Ask, trouble: Option<Trouble>) -> Vec<Step> {
         ],
         Some(Trouble::Endless) => vec![
             Step::Send(head("200 OK", &[("Connection", "close")])),
-            Step::Send(vec![b' '; 4 << 20]),
+            Step::Repeat(vec![b' '; 1 << 16], 200 << 4),
         ],
         Some(Trouble::Packed) => whole("200 OK", &[("Content-Encoding", "gzip")], b"\x1f\x8b\x08"),
     }
@@ -142,15 +151,10 @@ async fn whatever_the_sources_do_the_page_keeps_its_schedule_and_says_so() {
         good["events"][0]["sessions"][0]["start"],
         format!("{}-12-30T17:00:00Z", year())
     );
-    // The peak begins anew, so that the start is no part of it; where that may not
-    // be, it is asked of what comes above the start.
+    // The peak begins anew. Where a kernel does not do that, only what comes above the
+    // start's own is seen.
     let _ = std::fs::write("/proc/self/clear_refs", "5");
-    let peak = || {
-        let status = std::fs::read_to_string("/proc/self/status").unwrap();
-        let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:"));
-        let kib = line.unwrap().trim().trim_end_matches(" kB");
-        kib.parse::<u64>().unwrap() >> 10
-    };
+    let peak = || memory(std::process::id(), "VmHWM:");
     let before = peak();
     for (n, (trouble, word)) in TROUBLES.into_iter().enumerate() {
         let one = [[Some(trouble), None], [None, Some(trouble)]];
@@ -164,7 +168,9 @@ async fn whatever_the_sources_do_the_page_keeps_its_schedule_and_says_so() {
                     let says = |n: usize| {
                         let error = shown["sources"][n]["error"].as_str();
                         match both[n] {
-                            Some(_) => error.is_some_and(|error| error.contains(word)),
+                            Some(_) => error.is_some_and(|error| {
+                                word.split('|').any(|word| error.contains(word))
+                            }),
                             None => error.is_none(),
                         }
                     };
@@ -175,9 +181,8 @@ async fn whatever_the_sources_do_the_page_keeps_its_schedule_and_says_so() {
             assert!(shown["fetched_at"].is_string());
         }
     }
-    // Both say the same twice, and one of these may not have been waited for.
-    assert!(house.metrics.limit_hits("schedule.max_body") >= 2);
-    let grown = peak() - before;
+    assert!(house.metrics.limit_hits("schedule.max_body") >= 4);
+    let grown = (peak() - before) >> 20;
     assert!(grown < 64, "{grown} MiB more");
 }
 
